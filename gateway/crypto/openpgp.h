@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef RETROGATE_CRYPTO_OPENPGP_H
+#define RETROGATE_CRYPTO_OPENPGP_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "base/source.h"
+
+/* OpenPGP without secrets: reading a public key block, writing an encrypted message that the 2013 reader takes
+ * (protocol 00 decision 8), and screening what comes from outside before gpg sees it (decision 9, W-M9). Pure. */
+
+/* --- public keys. Only v4 RSA primaries, 1024 to 8192 bits, are taken. */
+struct openpgp_key {
+    uint8_t fingerprint[20];
+    uint8_t id[8];              /* last 8 bytes of the fingerprint */
+    uint32_t created;
+    unsigned bits;
+    char user_id[256];          /* of the first user id packet; UTF-8, cut */
+    char name[128];             /* text before " (" or " <" */
+    bool can_encrypt;           /* key flags of the self-signature allow it, or it has no key flags */
+    bool can_certify;
+    struct bytes n, e;          /* views into the block */
+    struct bytes public_body;   /* body of the public key packet, a view */
+    struct bytes user_id_body;  /* a view */
+    size_t subkeys;
+};
+/* Binary block: one primary, user ids, signatures, subkeys; nothing else. Sizes bounded (block up to 64 KiB).
+ * Signatures are not verified here: GPGME does that. */
+bool openpgp_key_parse(struct openpgp_key *out, struct bytes block, struct error **error);
+/* Armoured or binary text to a binary block. Refuses secret key packets. */
+bool openpgp_dearmor(struct buffer *out, struct bytes text, struct error **error);
+bool openpgp_armor_key(struct buffer *out, struct bytes block);
+
+/* Portable self-signed block (protocol 10 §1.6): what is hashed for the self-signature, and the block around the finished
+ * RSA value. key_flags: 0x03 node, 0x0f account. */
+bool openpgp_selfsig_input(struct buffer *hashed, struct buffer *input, const struct openpgp_key *key,
+                           uint32_t created, uint8_t key_flags);
+bool openpgp_portable_block(struct buffer *out, const struct openpgp_key *key, struct bytes hashed,
+                            const uint8_t digest[32], struct bytes rsa_value);
+
+/* --- encryption: PKESK v3 to the primary RSA key, SEIPD v1 with MDC, one literal packet (binary, no name, time 0),
+ * definite lengths, AES-256. */
+bool openpgp_encrypt(struct buffer *out, const struct openpgp_key *to, struct bytes plain,
+                     const struct random_source *random, struct error **error);
+
+/* --- screening. */
+struct openpgp_message_info {
+    size_t recipients;
+    uint8_t recipient_ids[8][8];
+};
+/* One to eight PKESK v3 (RSA), then exactly one tag-18 packet, definite lengths, nothing else. */
+bool openpgp_screen_message(struct openpgp_message_info *out, struct bytes message, struct error **error);
+
+struct openpgp_signature_info {
+    uint8_t type;
+    uint8_t algorithm;  /* public key */
+    uint8_t hash;
+    uint8_t issuer[8];  /* zero when absent */
+    uint32_t created;
+    uint32_t expires;   /* seconds after `created`; 0: never. From the hashed area */
+    struct bytes notations; /* hashed area, a view, for openpgp_notation() */
+};
+/* Exactly one v4 signature packet; algorithm RSA (1 or 3), hash SHA-1, 256, 384 or 512; definite length. */
+bool openpgp_screen_signature(struct openpgp_signature_info *out, struct bytes signature, struct error **error);
+/* The value of a human-readable notation in the hashed area; false when absent. */
+bool openpgp_notation(const struct openpgp_signature_info *info, const char *name, struct bytes *value);
+/* Exactly one key block that openpgp_key_parse() takes; what is not a self-signature or a binding is cut out.
+ * Appends the cleaned block. */
+bool openpgp_screen_key(struct buffer *out, struct bytes block, struct error **error);
+
+#endif
