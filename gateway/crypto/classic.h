@@ -18,12 +18,12 @@ void classic_cipher_free(struct classic_cipher *cipher);
 /* Appends salt and ciphertext. False when `out` is full. */
 bool classic_seal(struct classic_cipher *cipher, struct buffer *out, const uint8_t key[CLASSIC_KEY_SIZE],
                   const uint8_t salt[CLASSIC_SALT_SIZE], struct bytes plain);
-/* Appends the plain text of a packet. False on a length that is not 8 + 16k (k >= 1), bad padding, or a full `out`,
- * with `out` as it was. */
+/* Appends the plain text of a packet. False on a length that is not 8 + 16k (k >= 1), bad padding, or no room in `out`
+ * for packet.size - 8 bytes, with the contents of `out` as they were. */
 bool classic_open(struct classic_cipher *cipher, struct buffer *out, const uint8_t key[CLASSIC_KEY_SIZE],
                   struct bytes packet);
 
-/* Key (32) and initialisation vector (16) for one packet. */
+/* Key (32) and initialisation vector (16) for one packet; all zero if OpenSSL fails. */
 void classic_derive(struct classic_cipher *cipher, uint8_t derived[48], const uint8_t key[CLASSIC_KEY_SIZE],
                     const uint8_t salt[CLASSIC_SALT_SIZE]);
 
