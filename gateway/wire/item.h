@@ -38,6 +38,12 @@ bool item_header_parse(struct item_header *out, struct bytes bytes);
 /* True when `item` is one whole service item: version 02, this service, size == item.size, size <= max. */
 bool item_is(struct bytes item, uint16_t service, uint8_t subtype);
 
+/* The big-endian u32 at `at`, for code that has checked the size already. */
+static inline uint32_t item_u32(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
 /* Begins an item at the end of the buffer; returns its offset for item_end(), which writes the size and
  * returns false (and cuts the buffer back) when the buffer failed or the item is over ITEM_SIZE_MAX. */
 size_t item_begin(struct buffer *out, uint16_t service, uint8_t subtype);

@@ -25,6 +25,9 @@ bool tlv_end(struct buffer *out, size_t begin);
 /* Wide strings (protocol 01 §4.2): 4 bytes for each code point. Reading appends UTF-8 to `utf8`, joins surrogate
  * pairs, refuses lone surrogates, code points over U+10FFFF and lengths not divisible by 4. */
 bool tlv_read_wide(struct reader *reader, uint16_t type, struct buffer *utf8);
+/* The same for a bare value. Unless `controls` is NULL, control characters that it does not hold become U+FFFD
+ * (utf8_screen()). The buffer must have room for `wide.size` bytes, whatever the text comes to; on false it is as it was. */
+bool wide_to_utf8(struct buffer *utf8, struct bytes wide, const char *controls);
 /* Writes code points of valid UTF-8; refuses invalid UTF-8. */
 bool tlv_write_wide(struct buffer *out, uint16_t type, struct bytes utf8);
 
