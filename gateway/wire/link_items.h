@@ -17,6 +17,8 @@ struct service_list {
     size_t count;
     struct service_entry entries[SERVICE_ENTRIES_MAX];
 };
+/* An entry whose name is longer than ours can be, or holds a NUL, is checked and left out. Refuses the item when more
+ * than SERVICE_ENTRIES_MAX are kept, and when the two ids of an entry differ. */
 bool service_info_parse(struct service_list *out, struct bytes item);
 bool service_info_write(struct buffer *out, const struct service_list *list);
 /* Both lists hold the service with the same name, and each version satisfies the other's minimum. */
@@ -41,7 +43,8 @@ struct slice_header {
     uint32_t packet;
     uint16_t length;
 };
-bool slice_header_parse(struct slice_header *out, struct bytes bytes); /* needs 8 bytes; first and last: refused */
+/* Reads the first 8 bytes. Refuses another mark than 10, unknown flags, first and last at once. */
+bool slice_header_parse(struct slice_header *out, struct bytes bytes);
 
 /* --- discovery 0x0011 (§5.6) */
 struct ip_address {
@@ -50,10 +53,14 @@ struct ip_address {
     uint16_t port;
 };
 enum { CONTACT_HISTORY_MAX = 16 };
+struct address_sighting {
+    uint64_t seen;   /* Unix seconds */
+    uint32_t source; /* as the original fills it */
+};
 struct contact_item {
     uint8_t pgp_id[8];
     uint8_t location[16];
-    char location_name[128]; /* UTF-8, cut */
+    char location_name[128]; /* UTF-8, one line, cut */
     char version[64];
     uint32_t net_mode;
     uint16_t vs_disc, vs_dht;
@@ -65,8 +72,11 @@ struct contact_item {
     char dyndns[256];
     size_t local_count, external_count; /* histories */
     struct ip_address local[CONTACT_HISTORY_MAX], external[CONTACT_HISTORY_MAX];
+    struct address_sighting local_sightings[CONTACT_HISTORY_MAX], external_sightings[CONTACT_HISTORY_MAX];
 };
-bool contact_parse(struct contact_item *out, struct bytes item); /* subtype 05 */
+/* Subtype 05. Names are made fit to show (utf8_show()); a host name that is too long or not visible ASCII is left
+ * empty; a history is cut after CONTACT_HISTORY_MAX entries. */
+bool contact_parse(struct contact_item *out, struct bytes item);
 bool contact_write(struct buffer *out, const struct contact_item *contact);
 
 enum pgp_list_mode { PGP_LIST_NONE = 0, PGP_LIST_FRIENDS = 1, PGP_LIST_GET = 2 };
@@ -74,7 +84,7 @@ struct pgp_list {
     uint32_t mode;
     struct bytes ids; /* 8 bytes each, a view */
 };
-bool pgp_list_parse(struct pgp_list *out, struct bytes item); /* subtype 01 */
+bool pgp_list_parse(struct pgp_list *out, struct bytes item); /* subtype 01; refuses other modes */
 bool pgp_list_write(struct buffer *out, const struct pgp_list *list);
 
 struct pgp_key_item {
