@@ -6,8 +6,9 @@
 
 #include "base/error.h"
 
-/* "127.0.0.1:6667", "[::1]:6667"; with default_port also without port. Numbers only, no names. */
-bool address_parse(struct sockaddr_storage *out, const char *text, unsigned default_port, struct error **error);
+/* "127.0.0.1:6667", "[::1]:6667"; with default_port (0: none) also without port. Numbers only, no names. */
+bool address_parse(struct sockaddr_storage *out, const char *text, unsigned default_port,
+                   struct error **error);
 /* Into at least 64 characters; v4-mapped IPv6 is shown as IPv4. */
 void address_format(char *out, size_t size, const struct sockaddr *address);
 bool address_is_loopback(const struct sockaddr *address);

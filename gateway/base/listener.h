@@ -23,12 +23,15 @@ typedef void listener_fn(void *arg, int fd, const struct sockaddr_storage *peer)
 struct listener *listener_open(uv_loop_t *loop, const struct sockaddr *address,
                                const struct listener_options *options, listener_fn *accepted, void *arg,
                                struct error **error);
-/* A Unix socket at `path` (at most 107 bytes) with this mode. A stale one is removed, a live one is an error. */
+/* A Unix socket at `path` (at most 107 bytes) with this mode. A stale one is removed, a live one is an error.
+ */
 struct listener *listener_open_unix(uv_loop_t *loop, const char *path, unsigned mode,
                                     const struct listener_options *options, listener_fn *accepted, void *arg,
                                     struct error **error);
 void listener_release(struct listener *listener, const struct sockaddr_storage *peer);
 const struct sockaddr_storage *listener_address(const struct listener *listener); /* with the real port */
-void listener_close(struct listener *listener); /* removes the Unix socket's file; frees on the loop */
+/* Ends listening and removes the Unix socket's file. The memory lives until the loop has closed its handles
+ * and the connections still open were released. */
+void listener_close(struct listener *listener);
 
 #endif

@@ -15,6 +15,10 @@ SSL_CTX *tls_server_context(const char *certificate_file, const char *key_file, 
 bool tls_make_self_signed(const char *certificate_file, const char *key_file, const char *name,
                           struct error **error);
 
+/* A BIO over a socket that it does not own, like BIO_new_socket(), but writing to a closed one raises no
+ * SIGPIPE. NULL without memory. */
+BIO *tls_socket_bio(int fd);
+
 /* The newest OpenSSL error as text, for error_set(); clears the queue. */
 const char *tls_error_text(void);
 
