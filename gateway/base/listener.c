@@ -143,7 +143,9 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         if (fd >= 0 && admit(listener, &peer)) {
             listener->accepted(listener->arg, fd, &peer);
         } else if (fd >= 0) {
-            log_info("base", "event=connection-refused reason=limit peer=%s", log_name(&peer, sizeof peer));
+            uint8_t network[12];
+            network_of(network, &peer);
+            log_info("base", "event=connection-refused reason=limit peer=%s", log_name(network, sizeof network));
             close(fd);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             log_warn("base", "event=accept-paused reason=%s", uv_err_name(uv_translate_sys_error(errno)));
