@@ -7,15 +7,29 @@
 #include "base/source.h"
 #include "crypto/classic.h"
 
-/* The chat of one route on the classic wire (protocol 03; 00 decisions 16, 18 to 20; remedies W-C1 to W-C13). Pure: the
- * owner feeds tunnels, packets, commands and time, and takes outputs as values after each call. */
-struct chat;
-
+/* The chat of one route on the classic wire (protocol 03; 00 decisions 16, 18 to 20; remedies W-C1 to W-C13).
+ * Pure: the owner feeds tunnels, packets, commands and time, and takes outputs as values after each call.
+ *
+ * Delivery of own lines. Classic has no receipts (00 decision 18). A line is
+ *   queued         while no tunnel is confirmed, that is, has carried a packet that decrypted and decoded;
+ * lines leave in the order of chat_say(), each exactly once; sent           when its packets were handed to
+ * the confirmed tunnel that delivered the latest valid packet; not confirmed  when that tunnel goes down at
+ * most CHAT_DOUBT_MS after the line was handed to it and no valid packet came through it in between. It is
+ * never repeated: that is for the person; failed         when the chat is closed, refused or expired while
+ * the line is queued. Only the changes to sent, not confirmed and failed are told (CHAT_DELIVERY).
+ *
+ * Padding (W-C6). Own texts end in spaces up to a multiple of CHAT_PAD code points. Of a received text whose
+ * length is such a multiple up to CHAT_PAD - 1 trailing spaces are taken off: nothing visible is lost, and a
+ * line of spaces alone stays a line. Other texts are left as they came.
+ *
+ * Replay and reflection (W-C2, 00 decision 19). The salts of texts are remembered for the life of the route,
+ * those of all other packets while they are among the latest thousands; our own are recognised by their
+ * counter. */
 enum chat_role { CHAT_GUEST, CHAT_INVITER };
 
 enum chat_state {
-    CHAT_NO_TUNNEL,      /* `no tunnel` */
-    CHAT_CONNECTING,     /* a tunnel is there, or a request is out; nothing valid received yet */
+    CHAT_NO_TUNNEL,  /* `no tunnel` */
+    CHAT_CONNECTING, /* a tunnel is there, or a request is out; nothing valid received yet */
     CHAT_CAN_TALK,
     CHAT_CLOSED_BY_PEER,
     CHAT_REFUSED,
@@ -27,29 +41,34 @@ struct chat_options {
     enum chat_role role;
     uint8_t hash[20];
     uint8_t key[16];
-    uint8_t salt_key[16];       /* of our own salts; from the route */
-    uint64_t salt_next;         /* first counter not used: a block boundary read from the store */
-    uint64_t salt_block;        /* counters reserved at a time; 0: 1000 */
-    int64_t route_created;      /* Unix seconds; texts older than this less a day are refused */
-    int64_t not_before;         /* Unix seconds: packets without a line that claim an earlier time are refused after a restart */
-    bool send_typing;           /* 00 decision 20 */
-    bool ever_confirmed;        /* the route was used before */
+    uint8_t salt_key[16];  /* of our own salts; from the route */
+    uint64_t salt_next;    /* first counter not reserved before: as read from the store */
+    uint64_t salt_block;   /* counters reserved at a time; 0: 1000 */
+    int64_t route_created; /* Unix seconds; texts older than this less a day are refused */
+    int64_t not_before; /* Unix seconds: packets without a line that claim an earlier time are refused after a
+                           restart */
+    bool send_typing;   /* 00 decision 20 */
+    bool ever_confirmed; /* the route was used before */
 };
 
 enum chat_output_kind {
     CHAT_SEND,          /* give `payload` to the router for `tunnel` */
-    CHAT_STATE_CHANGED, /* `state`, `reason` */
-    CHAT_LINE,          /* `text`, `time`, `salts`: store the line and the salts of all its packets in one transaction */
-    CHAT_DELIVERY,      /* own line `line` is now `delivery` */
-    CHAT_TYPING,        /* the peer types */
-    CHAT_AVATAR,        /* `text` is the image (PNG or JPEG by magic) */
-    CHAT_STATE_TEXT,    /* `text`: the peer's state string */
-    CHAT_WANT,          /* ask the router for tunnels (guest); again means with `urgent` */
-    CHAT_STOP,          /* no more tunnels wanted */
-    CHAT_CLOSE_TUNNEL,  /* give `tunnel` up */
-    CHAT_CONFIRMED,     /* `tunnel` carried a valid packet (router_confirm); `first` when it is the first ever of this route */
-    CHAT_SALTS,         /* store `salt_next`: counters below it are reserved; packets wait until chat_salts_stored() */
-    CHAT_REFUSED_PACKET,/* a packet was refused; `reason` (static text) for the log and counters */
+    CHAT_STATE_CHANGED, /* `state`, `reason`; `salts`, if any, are stored too: a closing must not be replayed
+                           later */
+    CHAT_LINE, /* `text`, `time`, `salts`: store the line and the salts of all its packets in one transaction
+                */
+    CHAT_DELIVERY,    /* own line `line` is now `delivery`; `reason` when not confirmed or failed */
+    CHAT_TYPING,      /* the peer types */
+    CHAT_PEER_AVATAR, /* `text` is the image we asked for (PNG or JPEG by magic, at most 32 767 bytes) */
+    CHAT_STATE_TEXT,  /* `text`: the peer's state string, at most CHAT_STATE_TEXT_LIMIT bytes, may be empty */
+    CHAT_WANT,        /* guest: ask the router for tunnels; `urgent`: a person waits, else lines wait */
+    CHAT_STOP,        /* stop digging (guest) or serving (inviter) the hash; its tunnels end */
+    CHAT_CLOSE_TUNNEL, /* give `tunnel` up */
+    CHAT_CONFIRMED, /* `tunnel` carried a valid packet (router_confirm); `first` when it is the first ever of
+                       this route */
+    CHAT_SALTS, /* store `salt_next`: counters below it are reserved; packets wait until chat_salts_stored()
+                 */
+    CHAT_REFUSED_PACKET, /* a packet was refused; `reason` (static text) for the log and counters */
 };
 
 enum chat_delivery { CHAT_QUEUED, CHAT_SENT, CHAT_NOT_CONFIRMED, CHAT_DELIVERED, CHAT_FAILED };
@@ -57,11 +76,11 @@ enum chat_delivery { CHAT_QUEUED, CHAT_SENT, CHAT_NOT_CONFIRMED, CHAT_DELIVERED,
 struct chat_output {
     enum chat_output_kind kind;
     uint64_t tunnel;
-    struct bytes payload;
+    struct bytes payload; /* views live until the next call on the chat */
     enum chat_state state;
-    const char *reason;     /* static text for a person */
-    struct bytes text;      /* UTF-8 or image */
-    int64_t time;           /* Unix seconds, the sender's clock */
+    const char *reason; /* static text for a person; of a refused packet one of chat_refusals */
+    struct bytes text;  /* UTF-8 or image */
+    int64_t time;       /* Unix seconds, the sender's clock */
     const uint64_t *salts;
     size_t salt_count;
     uint64_t line;
@@ -72,44 +91,102 @@ struct chat_output {
 };
 
 enum {
-    CHAT_QUEUE_LINES = 1000,          /* own lines waiting per route; more are refused */
+    CHAT_QUEUE_LINES = 1000, /* own lines waiting per route; more are refused */
     CHAT_QUEUE_BYTES = 1024 * 1024,
-    CHAT_LINE_LIMIT = 65536,          /* bytes of UTF-8 in one own line */
-    CHAT_REASSEMBLY_LIMIT = 200000,   /* code points, W-C9 */
+    CHAT_LINE_LIMIT = 65536,        /* bytes of UTF-8 in one own line */
+    CHAT_REASSEMBLY_LIMIT = 200000, /* code points of unfinished texts in all tunnels together, W-C9 */
+    CHAT_PARTS_LIMIT = 64,          /* packets of one received text */
+    CHAT_REASSEMBLY_MS = 60000,     /* an unfinished text is dropped this long after its latest part */
+    CHAT_STATE_TEXT_LIMIT = 2048,   /* bytes, either side's */
+    CHAT_TUNNELS_LIMIT = 16,        /* used at a time; the least useful one is given up for a newer */
+    CHAT_SALTS_LIMIT = 1048576,     /* texts received under one key; then the route takes no more (W-C4) */
+    CHAT_DOUBT_MS = 20000,
+    CHAT_PAD = 64, /* code points */
 };
 
-/* `cipher` is shared and outlives the chat. now: monotonic ms; wall: Unix seconds. */
+/* Why a received packet is refused. */
+enum chat_refusal {
+    CHAT_REFUSED_CLOSED,     /* the chat is closed, refused or expired */
+    CHAT_REFUSED_TUNNEL,     /* came through a tunnel that is not of this chat */
+    CHAT_REFUSED_SIZE,       /* not 8 + 16k bytes, or too many */
+    CHAT_REFUSED_REFLECTED,  /* one of our own */
+    CHAT_REFUSED_REPLAYED,   /* salt seen before */
+    CHAT_REFUSED_KEY,        /* does not decrypt */
+    CHAT_REFUSED_ITEM,       /* not exactly one well-formed item of the three subtypes */
+    CHAT_REFUSED_EARLY,      /* text from before the route */
+    CHAT_REFUSED_RESTART,    /* avatar request from before our restart */
+    CHAT_REFUSED_FUTURE,     /* more than a day ahead */
+    CHAT_REFUSED_FLAGS,      /* text for a lobby, or private and public at once */
+    CHAT_REFUSED_LONG,       /* over CHAT_REASSEMBLY_LIMIT or CHAT_PARTS_LIMIT */
+    CHAT_REFUSED_UNFINISHED, /* the rest of a text did not come in time */
+    CHAT_REFUSED_UNASKED,    /* an avatar nobody asked for, or a second one */
+    CHAT_REFUSED_IMAGE,      /* an avatar that is neither PNG nor JPEG */
+    CHAT_REFUSED_STATE_TEXT, /* over CHAT_STATE_TEXT_LIMIT */
+    CHAT_REFUSED_SALTS,      /* over CHAT_SALTS_LIMIT */
+    CHAT_REFUSED_MEMORY,
+    CHAT_REFUSALS,
+};
+extern const char *const chat_refusals[CHAT_REFUSALS];
+
+/* `cipher` and `random` are shared and outlive the chat. now: monotonic ms; wall: Unix seconds. NULL without
+ * memory. Options are copied; the key is wiped by chat_free(). Nothing is put out: the state is
+ * CHAT_NO_TUNNEL, chat_state() tells why. */
 struct chat *chat_new(const struct chat_options *options, struct classic_cipher *cipher,
                       const struct random_source *random, uint64_t now, int64_t wall);
-void chat_free(struct chat *chat);
-/* A salt of an earlier line, from the store, before the first packet. */
+void chat_free(struct chat *chat); /* NULL is fine */
+/* A salt of an earlier line, from the store, before the first packet. False without memory or beyond the
+ * limit. */
 bool chat_add_salt(struct chat *chat, uint64_t salt);
+/* The store now holds the `salt_next` of a CHAT_SALTS: the packets that waited for it leave. */
 void chat_salts_stored(struct chat *chat, uint64_t salt_next, uint64_t now, int64_t wall);
 
-void chat_open(struct chat *chat, uint64_t now, int64_t wall);   /* a person opened it: want a tunnel now */
-void chat_sleep(struct chat *chat, uint64_t now);                /* nobody looks and nothing is queued: stop digging */
+/* A person opened it. Guest: want a tunnel now. Either role: a closed chat is open again (the owner of an
+ * inviter's chat serves the hash again). Does nothing to a refused or expired one. */
+void chat_open(struct chat *chat, uint64_t now, int64_t wall);
+/* Guest: nobody looks and nothing is queued, so stop digging and let the tunnels go. Ignored while lines are
+ * queued, and by an inviter, who costs nothing by waiting. */
+void chat_sleep(struct chat *chat, uint64_t now);
+/* The router announced a tunnel, perhaps one that is known: the acknowledgement is sent each time, and the
+ * state of a confirmed tunnel does not change. */
 void chat_tunnel_up(struct chat *chat, uint64_t tunnel, uint64_t now, int64_t wall);
+/* reason: static text; NULL: unknown. A tunnel that is not known is ignored. */
 void chat_tunnel_down(struct chat *chat, uint64_t tunnel, const char *reason, uint64_t now, int64_t wall);
-void chat_dug(struct chat *chat, uint32_t reached, uint64_t now); /* a request left: state text "looking for ..." */
+void chat_dug(struct chat *chat, uint32_t reached, uint64_t now); /* a request left to so many friends */
+/* One payload of a tunnel; protocol 03 §2. What is refused is told as CHAT_REFUSED_PACKET and changes nothing
+ * else. */
 void chat_receive(struct chat *chat, uint64_t tunnel, struct bytes payload, uint64_t now, int64_t wall);
 
-/* Queues an own line under the caller's number. It is sent when a confirmed tunnel is there, in order. */
-bool chat_say(struct chat *chat, uint64_t line, struct bytes text, uint64_t now, int64_t wall, struct error **error);
-bool chat_withdraw(struct chat *chat, uint64_t line); /* only while queued */
-void chat_typing(struct chat *chat, uint64_t now, int64_t wall); /* at most every 5 s on the wire; dropped without tunnel */
-bool chat_set_avatar(struct chat *chat, struct bytes image, struct error **error); /* empty: none; copied */
+/* Queues an own line (copied) under the caller's number. It is sent when a confirmed tunnel is there, in
+ * order. Refuses what is empty, over CHAT_LINE_LIMIT, not UTF-8 or holds a zero, a full queue, and a chat
+ * that is closed, refused or expired. */
+bool chat_say(struct chat *chat, uint64_t line, struct bytes text, uint64_t now, int64_t wall,
+              struct error **error);
+bool chat_withdraw(struct chat *chat, uint64_t line); /* only while queued; nothing is put out */
+void chat_typing(struct chat *chat, uint64_t now,
+                 int64_t wall); /* at most every 5 s on the wire; dropped without tunnel */
+/* PNG or JPEG of at most 32 767 bytes, copied; empty: none. A new one is announced with the next line. */
+bool chat_set_avatar(struct chat *chat, struct bytes image, struct error **error);
+/* UTF-8 of at most CHAT_STATE_TEXT_LIMIT bytes, copied; leaves after the next line. */
 bool chat_set_state_text(struct chat *chat, struct bytes text);
+/* Asks as soon as a tunnel is confirmed, at most once a minute; an answer comes as CHAT_PEER_AVATAR. */
 void chat_request_avatar(struct chat *chat, uint64_t now, int64_t wall);
-/* The person closes: tells the peer (both roles, W-C12), then no tunnel is wanted or used. */
+/* The person closes: tells the peer (both roles, W-C12), then no tunnel is wanted or used. Queued lines fail.
+ */
 void chat_close(struct chat *chat, uint64_t now, int64_t wall);
-void chat_expire(struct chat *chat, enum chat_state state /* refused or expired */, const char *reason);
+/* Final: CHAT_REFUSED or CHAT_EXPIRED with a static reason. Nothing is sent, queued lines fail, tunnels end.
+ */
+void chat_expire(struct chat *chat, enum chat_state state, const char *reason);
 
-void chat_tick(struct chat *chat, uint64_t now, int64_t wall); /* keep-alive, reassembly time-out */
+/* Does what is due: keep-alive, time-outs. chat_deadline() says when next (UINT64_MAX: nothing is planned).
+ */
+void chat_tick(struct chat *chat, uint64_t now, int64_t wall);
 uint64_t chat_deadline(const struct chat *chat);
+/* Takes the next output; false when there is none. Take all after each call. */
 bool chat_next(struct chat *chat, struct chat_output *out);
 
-enum chat_state chat_state(const struct chat *chat, const char **reason);
-size_t chat_queued(const struct chat *chat);
-size_t chat_tunnels(const struct chat *chat);
+enum chat_state chat_state(const struct chat *chat,
+                           const char **reason); /* reason: static text; NULL: not wanted */
+size_t chat_queued(const struct chat *chat);     /* own lines waiting */
+size_t chat_tunnels(const struct chat *chat);    /* confirmed or not */
 
 #endif
