@@ -4,8 +4,8 @@
 
 #include "wire/item.h"
 
-/* Chat items of 2013, service 0x0012, as they travel encrypted in a tunnel (protocol 03 §3, §4). Exactly three subtypes
- * are accepted from a tunnel; everything else is refused. */
+/* Chat items of 2013, service 0x0012, as they travel encrypted in a tunnel (protocol 03 §3, §4). Exactly
+ * three subtypes are accepted from a tunnel; everything else is refused. */
 
 enum chat_subtype { CHAT_TEXT = 0x01, CHAT_AVATAR = 0x03, CHAT_STATUS = 0x04 };
 
@@ -34,15 +34,16 @@ struct chat_item {
     /* text, status: UTF-8 is appended to the buffer given to chat_parse() */
 };
 
-/* `text` receives the UTF-8 of a text or status item. Its ceiling bounds what is accepted: a text item needs room for
- * four bytes of each code point. Control characters other than \n and \t become U+FFFD (NUL included, so the text can
- * be handled as a C string). A text that the original would blank is blanked: its notice stands there instead.
- * Refuses other subtypes, wrong lengths, code points that do not exist, lone surrogates, invalid UTF-8 in a status,
- * an avatar over CHAT_AVATAR_LIMIT. On false `text` holds what it held. */
+/* `text` receives the UTF-8 of a text or status item. Its ceiling bounds what is accepted: a text item needs
+ * room for four bytes of each code point. Control characters other than \n and \t become U+FFFD (NUL
+ * included, so the text can be handled as a C string). A text that the original would blank is blanked: its
+ * notice stands there instead. Refuses other subtypes, wrong lengths, code points that do not exist, lone
+ * surrogates, invalid UTF-8 in a status, an avatar over CHAT_AVATAR_LIMIT. On false `text` holds what it
+ * held. */
 bool chat_parse(struct chat_item *out, struct buffer *text, struct bytes item);
 
-/* Each appends a whole item. False on invalid UTF-8, an image over the limit, or a full buffer. The texts go out as
- * they are: see tlv_defuse(). */
+/* Each appends a whole item. False on invalid UTF-8, an image over the limit, or a full buffer. The texts go
+ * out as they are: see tlv_defuse(). */
 bool chat_text_write(struct buffer *out, uint32_t flags, uint32_t time, struct bytes utf8);
 bool chat_status_write(struct buffer *out, uint32_t flags, struct bytes utf8);
 bool chat_avatar_write(struct buffer *out, struct bytes image);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <string.h>
 
+#include "wire/host.h"
 #include "wire/link_items.h"
 #include "wire/tlv.h"
 #include "wire/utf8.h"
@@ -23,22 +24,6 @@ enum {
 static struct reader body_of(struct bytes item)
 {
     return reader_of(bytes_of(item.data + ITEM_HEADER_SIZE, item.size - ITEM_HEADER_SIZE));
-}
-
-/* A host name must be used exactly or not at all: one that does not fit, or is not of visible ASCII, is left
- * empty. */
-static void take_host(char *out, size_t size, struct bytes text)
-{
-    out[0] = '\0';
-    if (text.size >= size)
-        return;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] <= ' ' || text.data[i] > '~')
-            return;
-    }
-    if (text.size > 0)
-        memcpy(out, text.data, text.size);
-    out[text.size] = '\0';
 }
 
 static void write_text(struct buffer *out, uint16_t type, const char *text, size_t size)
@@ -159,7 +144,7 @@ bool contact_parse(struct contact_item *out, struct bytes item)
     out->last_contact = read_u32(&reader);
     out->hidden = begins_with(&reader, TLV_HIDDEN_ADDRESS);
     if (out->hidden) {
-        take_host(out->hidden_address, sizeof(out->hidden_address),
+        host_copy(out->hidden_address, sizeof(out->hidden_address),
                   tlv_read_type(&reader, TLV_HIDDEN_ADDRESS));
         out->hidden_port = read_u16(&reader);
         return reader_done(&reader);
@@ -169,7 +154,7 @@ bool contact_parse(struct contact_item *out, struct bytes item)
     read_address(&reader, &out->local6);
     read_address(&reader, &out->external6);
     read_address(&reader, &out->seen);
-    take_host(out->dyndns, sizeof(out->dyndns), tlv_read_type(&reader, TLV_DYNDNS));
+    host_copy(out->dyndns, sizeof(out->dyndns), tlv_read_type(&reader, TLV_DYNDNS));
     out->local_count = read_history(&reader, out->local, out->local_sightings);
     out->external_count = read_history(&reader, out->external, out->external_sightings);
     return reader_done(&reader);

@@ -4,9 +4,9 @@
 
 #include "base/buffer.h"
 
-/* Items on a friend link (protocol 01 §2, 11 §4, 20 §1): 8 bytes of header (version 02, u16 service, u8 subtype,
- * u32 size of the whole item), then the body. Every decoder of this room takes a whole item, header included,
- * checks the header's service, subtype and size, and refuses an item it does not consume exactly.
+/* Items on a friend link (protocol 01 §2, 11 §4, 20 §1): 8 bytes of header (version 02, u16 service, u8
+ * subtype, u32 size of the whole item), then the body. Every decoder of this room takes a whole item, header
+ * included, checks the header's service, subtype and size, and refuses an item it does not consume exactly.
  * Encoders append a whole item to a buffer and return false when it does not fit. */
 
 enum {

@@ -7,20 +7,27 @@
 
 /* retroshare:// links (protocol 05 §3, §4, §7). */
 
-enum link_kind { LINK_PRIVATE_CHAT, LINK_PERSON, LINK_MESSAGE, LINK_PUBLIC_MESSAGE, LINK_CERTIFICATE, LINK_OTHER };
+enum link_kind {
+    LINK_PRIVATE_CHAT,
+    LINK_PERSON,
+    LINK_MESSAGE,
+    LINK_PUBLIC_MESSAGE,
+    LINK_CERTIFICATE,
+    LINK_OTHER
+};
 
 /* Fields are filled as the kind has them; strings are decoded and empty when absent. */
 struct link {
     enum link_kind kind;
-    int64_t time_stamp;           /* private_chat, public_msg: end of validity, Unix seconds (a hint, W-I1) */
-    char pgp_id[17];              /* private_chat: addressee; public_msg: issuer; person, message: the id when it is one */
-    char fingerprint[41];         /* person, message: when the id is a full fingerprint */
-    char location[33];            /* person, message: when the id is a location id */
-    char name[128];               /* person, certificate: name, cut at a code point */
-    char subject[256];            /* message */
-    uint8_t hash[20];             /* public_msg */
-    bool sealed;                  /* private_chat: our parameter v=2 is present */
-    struct buffer blob;           /* private_chat: decoded encrypted_data; certificate: key block */
+    int64_t time_stamp; /* private_chat, public_msg: end of validity, Unix seconds (a hint, W-I1) */
+    char pgp_id[17]; /* private_chat: addressee; public_msg: issuer; person, message: the id when it is one */
+    char fingerprint[41]; /* person, message: when the id is a full fingerprint */
+    char location[33];    /* person, message: when the id is a location id */
+    char name[128];       /* person, certificate: name, cut at a code point */
+    char subject[256];    /* message */
+    uint8_t hash[20];     /* public_msg */
+    bool sealed;          /* private_chat: our parameter v=2 is present */
+    struct buffer blob;   /* private_chat: decoded encrypted_data; certificate: key block */
 };
 
 /* Takes one link, white space around it tolerated; text over 16 KiB is refused. */
@@ -31,7 +38,8 @@ void link_free(struct link *link);
 bool link_write_private_chat(struct buffer *out, int64_t time_stamp, const char pgp_id[17], struct bytes blob,
                              bool sealed);
 /* retroshare://certificate?... with gpgbase64 and checksum (protocol 05 §7.4): hands over a public key. */
-bool link_write_certificate(struct buffer *out, const uint8_t fingerprint[20], const char *name, struct bytes key_block);
+bool link_write_certificate(struct buffer *out, const uint8_t fingerprint[20], const char *name,
+                            struct bytes key_block);
 
 /* Finds the first "retroshare://" link in a text; false when there is none. */
 bool link_find(struct bytes text, struct bytes *found);

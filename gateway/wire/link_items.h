@@ -17,8 +17,8 @@ struct service_list {
     size_t count;
     struct service_entry entries[SERVICE_ENTRIES_MAX];
 };
-/* An entry whose name is longer than ours can be, or holds a NUL, is checked and left out. Refuses the item when more
- * than SERVICE_ENTRIES_MAX are kept, and when the two ids of an entry differ. */
+/* An entry whose name is longer than ours can be, or holds a NUL, is checked and left out. Refuses the item
+ * when more than SERVICE_ENTRIES_MAX are kept, and when the two ids of an entry differ. */
 bool service_info_parse(struct service_list *out, struct bytes item);
 bool service_info_write(struct buffer *out, const struct service_list *list);
 /* Both lists hold the service with the same name, and each version satisfies the other's minimum. */
@@ -48,7 +48,7 @@ bool slice_header_parse(struct slice_header *out, struct bytes bytes);
 
 /* --- discovery 0x0011 (§5.6) */
 struct ip_address {
-    uint8_t family;   /* 0 none, 4, 6 */
+    uint8_t family;    /* 0 none, 4, 6 */
     uint8_t bytes[16]; /* natural order; IPv4 uses the first 4 */
     uint16_t port;
 };
@@ -74,8 +74,8 @@ struct contact_item {
     struct ip_address local[CONTACT_HISTORY_MAX], external[CONTACT_HISTORY_MAX];
     struct address_sighting local_sightings[CONTACT_HISTORY_MAX], external_sightings[CONTACT_HISTORY_MAX];
 };
-/* Subtype 05. Names are made fit to show (utf8_show()); a host name that is too long or not visible ASCII is left
- * empty; a history is cut after CONTACT_HISTORY_MAX entries. */
+/* Subtype 05. Names are made fit to show (utf8_show()); a host name that is too long or not visible ASCII is
+ * left empty; a history is cut after CONTACT_HISTORY_MAX entries. */
 bool contact_parse(struct contact_item *out, struct bytes item);
 bool contact_write(struct buffer *out, const struct contact_item *contact);
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "wire/percent.h"
 #include "wire/utf8.h"
 
 enum { TLV_HEADER_SIZE = 6, WIDE_UNIT = 4, ZERO_WIDTH_SPACE = 0x200b };
@@ -132,27 +133,18 @@ bool tlv_write_wide(struct buffer *out, uint16_t type, struct bytes utf8)
  * PD94bWwg. */
 static const char *const bombs[] = {"<!e", "<!E", "PD94bW", "PHN2Zy"};
 
-/* The byte that the text stands for at `at`, percent-decoded, and how many bytes it takes there. */
-static size_t decoded_at(struct bytes text, size_t at, uint8_t *byte)
-{
-    if (text.data[at] == '%' && text.size - at > 2 && hex_parse(byte, 1, (const char *)text.data + at + 1, 2))
-        return 3;
-    *byte = text.data[at];
-    return 1;
-}
-
 /* How many bytes the first character of a bomb takes when one begins at `at`, else 0. */
 static size_t bomb_at(struct bytes text, size_t at)
 {
     uint8_t byte;
-    size_t first = decoded_at(text, at, &byte);
+    size_t first = percent_at(text, at, &byte);
     if (byte != '<' && byte != 'P')
         return 0;
     for (size_t i = 0; i < sizeof(bombs) / sizeof(bombs[0]); i++) {
         size_t next = at;
         const char *rest = bombs[i];
         while (*rest != '\0' && next < text.size) {
-            size_t taken = decoded_at(text, next, &byte);
+            size_t taken = percent_at(text, next, &byte);
             if (byte != (uint8_t)*rest)
                 break;
             next += taken;

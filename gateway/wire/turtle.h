@@ -4,8 +4,9 @@
 
 #include "wire/item.h"
 
-/* Items of the turtle router, service 0x0014. Two generations: 0.5 writes the hash of an open-tunnel item as TLV text
- * (protocol 02 §2), 0.6 as 20 raw bytes (protocol 21 §1). Everything else that we use is the same in both. */
+/* Items of the turtle router, service 0x0014. Two generations: 0.5 writes the hash of an open-tunnel item as
+ * TLV text (protocol 02 §2), 0.6 as 20 raw bytes (protocol 21 §1). Everything else that we use is the same in
+ * both. */
 
 enum turtle_generation { TURTLE_06, TURTLE_05 };
 
@@ -26,7 +27,7 @@ enum turtle_subtype {
     TURTLE_FILE_CRC_MAP_REQUEST = 0x13, /* 0.5 only */
     TURTLE_CHUNK_CRC = 0x14,
     TURTLE_CHUNK_CRC_REQUEST = 0x15,
-    TURTLE_FAST_DATA = 0x16,            /* 0.6 only */
+    TURTLE_FAST_DATA = 0x16, /* 0.6 only */
 };
 
 enum { TURTLE_HASH_SIZE = 20, TURTLE_DATA_OVERHEAD = 16 };
@@ -43,8 +44,8 @@ struct turtle_ok {
     uint32_t request;
 };
 
-/* Searches, as far as a relay needs them. `depth_offset` is where the u16 depth stands in the item, so that a relay
- * can forward a copy with another depth; for results (0x02, 0x0c) it is the obsolete depth field. */
+/* Searches, as far as a relay needs them. `depth_offset` is where the u16 depth stands in the item, so that a
+ * relay can forward a copy with another depth; for results (0x02, 0x0c) it is the obsolete depth field. */
 struct turtle_search {
     uint8_t subtype;
     uint32_t request;
@@ -62,9 +63,9 @@ bool turtle_ok_write(struct buffer *out, const struct turtle_ok *ok);
 bool turtle_data_parse(uint32_t *tunnel, struct bytes *payload, struct bytes item);
 bool turtle_data_write(struct buffer *out, uint8_t subtype, uint32_t tunnel, struct bytes payload);
 
-/* Any item that travels inside a tunnel (0x07, 0x08, 0x0a, 0x10-0x16): checks that its inner lengths are consistent
- * with its size and gives the tunnel id, which is all that a relay reads. `stamps` tells whether the item refreshes
- * the tunnel's idle timer (protocol 02 §2). Costs no allocation. */
+/* Any item that travels inside a tunnel (0x07, 0x08, 0x0a, 0x10-0x16): checks that its inner lengths are
+ * consistent with its size and gives the tunnel id, which is all that a relay reads. `stamps` tells whether
+ * the item refreshes the tunnel's idle timer (protocol 02 §2). Costs no allocation. */
 bool turtle_tunnel_item(uint32_t *tunnel, bool *stamps, struct bytes item, enum turtle_generation generation);
 
 /* Searches and their results; checks all inner lengths. */

@@ -366,7 +366,11 @@ static void test_contact_ipv6_and_hidden(void **state)
     assert_non_null(memmem(view.data, view.size, expected.memory, buffer_size(&expected)));
     struct contact_item out;
     assert_true(contact_parse(&out, view));
-    assert_memory_equal(&out, &contact, sizeof(out));
+    assert_int_equal(out.local6.family, 6);
+    assert_memory_equal(out.local6.bytes, contact.local6.bytes, 16);
+    assert_int_equal(out.local6.port, 0x4601);
+    assert_string_equal(out.dyndns, "node.example.org");
+    round_trip(contact_again, view);
     again = contact_again;
     hostile_variants(view, parses);
     buffer_clear(&item);
@@ -375,7 +379,10 @@ static void test_contact_ipv6_and_hidden(void **state)
     contact = (struct contact_item){.hidden = true, .hidden_address = "abc.onion", .hidden_port = 9876};
     assert_true(contact_write(&item, &contact));
     assert_true(contact_parse(&out, buffer_view(&item)));
-    assert_memory_equal(&out, &contact, sizeof(out));
+    assert_true(out.hidden);
+    assert_string_equal(out.hidden_address, "abc.onion");
+    assert_int_equal(out.hidden_port, 9876);
+    round_trip(contact_again, buffer_view(&item));
     hostile_variants(buffer_view(&item), parses);
     buffer_free(&item);
 }

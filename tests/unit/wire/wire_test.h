@@ -2,6 +2,7 @@
 #ifndef RETROGATE_TESTS_UNIT_WIRE_WIRE_TEST_H
 #define RETROGATE_TESTS_UNIT_WIRE_WIRE_TEST_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
