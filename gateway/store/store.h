@@ -7,16 +7,27 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-/* What outlives the process (DESIGN §4). SQLite in WAL mode with synchronous=FULL on a thread of its own. Small tables are
- * read once at start into the memory of the core; lines stay on disk. Writes are collected in batches; all batches that one
- * turn of the loop submits become one transaction, each inside a savepoint, so that one that fails does not fail the others.
- * Everything is answered on the loop, never before the call returns. SQL exists nowhere else. */
+/* What outlives the process (DESIGN §4). SQLite in WAL mode with synchronous=FULL on a thread of its own.
+ * Small tables are read once at start into the memory of the core; lines stay on disk. Writes are collected
+ * in batches; all batches that one turn of the loop submits become one transaction, each inside a savepoint,
+ * so that one that fails does not fail the others. Everything is answered on the loop, never before the call
+ * returns. SQL exists nowhere else. */
 struct store;
 
-/* --- rows. Views are copied by the store when put; while loading they are valid only during the callback. Times are Unix
- * milliseconds. "wrapped" means under the vault key or an account key: the store does not know the contents. */
+enum {
+    STORE_TEXT_LIMIT = 128 << 10, /* bytes of a line's text */
+    STORE_BLOB_LIMIT = 64 << 20,  /* bytes of a blob */
+    STORE_PIECE_LIMIT = 1 << 20,  /* bytes of a blob in one read */
+};
 
-struct node_row {               /* one row */
+/* --- rows. Views are copied by the store when put; while loading they are valid only during the callback.
+ * Times are Unix milliseconds. "wrapped" means under the vault key or an account key: the store does not know
+ * the contents. No string is NULL; words are those named here; ids are greater than 0. A row that breaks this
+ * fails its batch with ERROR_INVALID, one that takes a name or a used id with ERROR_EXISTS, one whose account
+ * or conversation is missing with ERROR_NOT_FOUND. Ids of contacts, conversations, invites and app passwords
+ * are unique in their account, those of routes in the store. */
+
+struct node_row { /* one row */
     uint8_t fingerprint[20];
     uint8_t location[16];
     struct bytes key_block, certificate;
@@ -25,27 +36,27 @@ struct node_row {               /* one row */
 };
 
 struct friend_row {
-    uint8_t location[16];       /* key */
+    uint8_t location[16]; /* key */
     uint8_t fingerprint[20];
-    const char *name;           /* as the operator sees it */
+    const char *name; /* as the operator sees it */
     struct bytes key_block;
     bool verified;
     uint8_t pinned[32];
-    const char *addresses;      /* space-separated, in order */
-    const char *dns;            /* "host:port" or "" */
-    const char *hidden;         /* "host:port" or "" */
+    const char *addresses; /* space-separated, in order */
+    const char *dns;       /* "host:port" or "" */
+    const char *hidden;    /* "host:port" or "" */
     int64_t added, last_seen;
 };
 
 struct account_row {
-    int64_t id;                 /* given by the caller: greater than any before, never reused */
-    const char *name;           /* log-in name, unique, [a-z0-9_-]{1,24} */
-    const char *password;       /* crypt(5) hash; "" means: no log-in by password */
+    int64_t id;           /* given by the caller: greater than any before, never reused */
+    const char *name;     /* log-in name, unique, [a-z0-9_-]{1,24} */
+    const char *password; /* crypt(5) hash; "" means: no log-in by password */
     uint8_t fingerprint[20];
     struct bytes key_block;
-    struct bytes key_wrapped;   /* the account's own key, under the vault key */
+    struct bytes key_wrapped; /* the account's own key, under the vault key */
     struct bytes passphrase_wrapped;
-    const char *settings;       /* JSON object, the core's affair */
+    const char *settings; /* JSON object, the core's affair */
     int64_t epoch;
     int64_t last_seq, last_change; /* load: the highest ever used */
     int64_t created;
@@ -55,26 +66,26 @@ struct account_row {
 struct app_password_row {
     int64_t id, account;
     const char *label;
-    const char *scope;          /* "irc", "mail", "web", "control", "*" */
+    const char *scope; /* "irc", "mail", "web", "control", "*" */
     uint8_t sha256[32];
-    const char *scram;          /* SCRAM-SHA-256 verifier, RFC 5803 form */
+    const char *scram; /* SCRAM-SHA-256 verifier, RFC 5803 form */
     int64_t created, last_used;
 };
 
 struct contact_row {
     int64_t id, account;
-    const char *handle;         /* unique in the account */
-    const char *name;           /* display text */
-    uint8_t fingerprint[20];    /* zeros: none */
+    const char *handle;      /* unique in the account */
+    const char *name;        /* display text */
+    uint8_t fingerprint[20]; /* zeros: none */
     struct bytes key_block;
-    const char *presence;       /* always, open, never */
+    const char *presence; /* always, open, never */
     int64_t created, change;
 };
 
 struct conversation_row {
     int64_t id, account, contact;
     bool open;                  /* the person has it open: it may dig */
-    int64_t read_seq, last_seq; /* positions in the account's log */
+    int64_t read_seq, last_seq; /* positions in the account's log; never lowered by a put */
     int64_t closed_at;          /* 0: not closed by its owner */
     const char *avatar;         /* blob id or "" */
     const char *state_text;
@@ -83,50 +94,51 @@ struct conversation_row {
 
 struct route_row {
     int64_t id, account, conversation;
-    const char *kind;           /* classic, sealed, gxs */
-    const char *role;           /* guest, inviter */
-    int64_t invite;             /* the invite it came from */
+    const char *kind; /* classic, sealed, gxs */
+    const char *role; /* guest, inviter */
+    int64_t invite;   /* the invite it came from */
     uint8_t hash[20];
-    struct bytes keys_wrapped;  /* chat key and salt key, under the account key */
-    uint64_t salt_next;
-    bool confirmed;             /* carried a valid packet once */
+    struct bytes keys_wrapped; /* chat key and salt key, under the account key */
+    uint64_t salt_next;        /* below 2^63; never lowered by a put */
+    bool confirmed;            /* carried a valid packet once */
     bool closed_by_peer;
     int64_t created, last_used;
 };
 
 struct invite_row {
     int64_t id, account, contact;
-    bool own;                   /* else collected */
-    struct bytes link_wrapped;  /* empty once the offer has ended */
-    int64_t expires;            /* Unix milliseconds */
-    int64_t uses_left;          /* own; -1: no limit */
-    const char *state;          /* open, used, revoked, expired */
+    bool own;                  /* else collected */
+    struct bytes link_wrapped; /* empty once the offer has ended */
+    int64_t expires;           /* Unix milliseconds */
+    int64_t uses_left;         /* own; -1: no limit */
+    const char *state;         /* open, used, revoked, expired */
     bool sealed, sealed_only;
     int64_t created, change;
 };
 
 struct line_row {
-    int64_t account, seq;       /* seq given by the caller, ever growing */
+    int64_t account, seq; /* seq given by the caller, ever growing */
     int64_t conversation;
-    int64_t route;              /* 0: none yet */
-    const char *direction;      /* in, out, note (of the gateway, shown in the conversation) */
-    struct bytes text;          /* UTF-8 */
-    int64_t time;               /* when stored here */
-    int64_t peer_time;          /* what the sender's clock said; 0: own line */
-    const char *delivery;       /* in: received; out: queued, sent, not-confirmed, delivered, failed */
+    int64_t route;         /* 0: none yet */
+    const char *direction; /* in, out, note (of the gateway, shown in the conversation) */
+    struct bytes text;     /* UTF-8; kept byte by byte if it is not */
+    int64_t time;          /* when stored here */
+    int64_t peer_time;     /* what the sender's clock said; 0: own line */
+    const char *delivery; /* in: received; out: queued, sent, not-confirmed, delivered, failed; note: received
+                             or "" */
     const char *reason;
-    const char *label;          /* the client's own mark of an own line, "" */
+    const char *label; /* the client's own mark of an own line, "" */
     int64_t change;
 };
 
-struct client_row {             /* cursor of one client of a bridge */
+struct client_row { /* cursor of one client of a bridge */
     int64_t account;
-    const char *name;           /* "irc/phone" */
+    const char *name; /* "irc/phone" */
     int64_t epoch, change, seq;
     int64_t last_seen;
 };
 
-/* Called once for each row of each table, in the order of this struct, lines excepted. */
+/* Called once for each row of each table, in the order of this struct, lines excepted. Any may be NULL. */
 struct store_loader {
     void (*node)(void *arg, const struct node_row *row);
     void (*friend_)(void *arg, const struct friend_row *row);
@@ -141,25 +153,35 @@ struct store_loader {
     void (*queued_line)(void *arg, const struct line_row *row);
     /* Salts of a route's received lines. */
     void (*salt)(void *arg, int64_t route, uint64_t salt);
+    /* Once: the highest id ever given to an account, app password, contact, conversation, route or invite,
+     * also to one that is gone. New ids begin above it: what was removed is still known by its id to clients
+     * and to the store. */
+    void (*highest_id)(void *arg, int64_t id);
 };
 
-/* Opens or creates <directory>/retrogate.db (0600), runs the numbered migrations, loads. Blocks: only at start. A newer
- * schema than ours is an error; a damaged file is an error that says so and changes nothing. */
+/* Opens or creates <directory>/retrogate.db (0600; the directory 0700), runs the numbered migrations, loads.
+ * Blocks: only at start. The whole file is checked. A newer schema than ours is an error; a damaged file is
+ * an error that says so; both change nothing. A second process on the same directory is refused. An open
+ * store does not keep the loop alive, what it has still to answer does. */
 struct store *store_open(uv_loop_t *loop, const char *directory, const struct store_loader *loader, void *arg,
                          struct error **error);
-/* Finishes what is queued, answers it, closes. Blocks at most as long as one transaction takes. */
+/* Finishes what is queued (reads and blobs too), answers it before it returns, closes. Batches begun and not
+ * committed must be discarded, before or after; store_begin() gives NULL from now on. The memory is freed by
+ * the loop, which must run once more. Blocks as long as what is queued takes: one transaction, beside the one
+ * that is running. */
 void store_close(struct store *store);
 
 /* --- writing */
 struct store_batch;
-struct store_batch *store_begin(struct store *store); /* NULL without memory */
+struct store_batch *store_begin(struct store *store); /* NULL without memory, or when the store is closing */
 void store_discard(struct store_batch *batch);
 
 void store_put_node(struct store_batch *batch, const struct node_row *row);
 void store_put_friend(struct store_batch *batch, const struct friend_row *row);
 void store_delete_friend(struct store_batch *batch, const uint8_t location[16]);
-void store_put_account(struct store_batch *batch, const struct account_row *row); /* counters are not lowered */
-void store_delete_account(struct store_batch *batch, int64_t account);            /* and all that is its own */
+void store_put_account(struct store_batch *batch,
+                       const struct account_row *row);                 /* counters are not lowered */
+void store_delete_account(struct store_batch *batch, int64_t account); /* and all that is its own */
 void store_put_app_password(struct store_batch *batch, const struct app_password_row *row);
 void store_delete_app_password(struct store_batch *batch, int64_t account, int64_t id);
 void store_put_contact(struct store_batch *batch, const struct contact_row *row);
@@ -168,38 +190,51 @@ void store_put_route(struct store_batch *batch, const struct route_row *row);
 void store_delete_route(struct store_batch *batch, int64_t account, int64_t id); /* and its salts */
 void store_put_invite(struct store_batch *batch, const struct invite_row *row);
 void store_put_client(struct store_batch *batch, const struct client_row *row);
-void store_put_line(struct store_batch *batch, const struct line_row *row); /* raises last_seq and last_change */
-/* Changes only delivery, reason, route and change of a line. */
+/* A new line: one with this seq must not exist. Raises last_seq of account and conversation, and last_change.
+ */
+void store_put_line(struct store_batch *batch, const struct line_row *row);
+/* Changes only delivery, reason, route and change of a line, which must exist. */
 void store_set_delivery(struct store_batch *batch, int64_t account, int64_t seq, const char *delivery,
                         const char *reason, int64_t route, int64_t change);
+/* Salts of an existing route; one that is there already is no error. */
 void store_put_salts(struct store_batch *batch, int64_t route, const uint64_t *salts, size_t count);
 void store_set_salt_next(struct store_batch *batch, int64_t route, uint64_t salt_next);
-/* Removes a contact, conversation or invite (kind: "contact", "conversation", "invite") and keeps a tombstone under this
- * change number, so that clients with an old cursor learn of it. A conversation takes its lines and routes with it. */
+/* Removes a contact, conversation or invite (kind: "contact", "conversation", "invite") and keeps a tombstone
+ * under this change number, so that clients with an old cursor learn of it. A conversation takes its lines
+ * and routes with it.
+ *
+ * Deleting is one short transaction; from its commit on nothing shows what was removed. Lines, salts and
+ * blobs are then deleted in pieces of some milliseconds whenever no batch waits, also after a restart.
+ * Deleting what is not there is no error. */
 void store_remove(struct store_batch *batch, int64_t account, const char *kind, int64_t id, int64_t change);
 
 typedef void store_done_fn(void *arg, const struct error *error); /* NULL: committed, durable */
-/* Frees the batch in any case. ERROR_UNAVAILABLE with "disk full" when it is so. A batch that needed memory it did not get
- * fails as a whole. `done` may be NULL. */
+/* Frees the batch in any case. ERROR_UNAVAILABLE with "disk full" when it is so. A batch that needed memory
+ * it did not get fails as a whole. `done` may be NULL. */
 void store_commit(struct store_batch *batch, store_done_fn *done, void *arg);
 
-/* --- reading, on the read connection */
+/* --- reading, on the read connection. A read sees every batch that was answered before it was asked for. At
+ * most 1,000 lines a time. `done` is always called, once; only without memory for the request itself before
+ * the call returns. */
 typedef void store_line_fn(void *arg, const struct line_row *row);
 typedef void store_gone_fn(void *arg, const char *kind, int64_t id, int64_t change);
 
-/* Lines of an account with change > after, at most max, in the order of their change. Calls line for each, then done. */
-void store_lines_changed(struct store *store, int64_t account, int64_t after, unsigned max, store_line_fn *line,
-                         store_done_fn *done, void *arg);
+/* Lines of an account with change > after, at most max, in the order of their change. Calls line for each,
+ * then done. */
+void store_lines_changed(struct store *store, int64_t account, int64_t after, unsigned max,
+                         store_line_fn *line, store_done_fn *done, void *arg);
 /* Tombstones with change > after. */
-void store_gone(struct store *store, int64_t account, int64_t after, store_gone_fn *gone, store_done_fn *done, void *arg);
+void store_gone(struct store *store, int64_t account, int64_t after, store_gone_fn *gone, store_done_fn *done,
+                void *arg);
 /* Lines of a conversation, newest first, with seq < before (INT64_MAX: from the end), at most max. */
 void store_history(struct store *store, int64_t account, int64_t conversation, int64_t before, unsigned max,
                    store_line_fn *line, store_done_fn *done, void *arg);
 /* Lines of a conversation, oldest first, with seq > after, at most max. */
-void store_history_after(struct store *store, int64_t account, int64_t conversation, int64_t after, unsigned max,
-                         store_line_fn *line, store_done_fn *done, void *arg);
+void store_history_after(struct store *store, int64_t account, int64_t conversation, int64_t after,
+                         unsigned max, store_line_fn *line, store_done_fn *done, void *arg);
 
-/* --- blobs: files <directory>/blobs/<account>/<sha256 hex>, written under a temporary name, fsync, rename. */
+/* --- blobs: files <directory>/blobs/<account>/<sha256 hex>, written under a temporary name, fsync, rename.
+ * `id` and `data` are valid during the callback; data is empty after a put. */
 typedef void store_blob_fn(void *arg, const char *id, struct bytes data, const struct error *error);
 void store_blob_put(struct store *store, int64_t account, struct bytes data, store_blob_fn *done, void *arg);
 /* A piece: at most `size` bytes from `offset`; empty at the end. */

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/internal.h"
+#include "store/statements.h"
+#include "store/writer.h"
+
+enum { BATCH_LIMIT = 16 << 20 }; /* bytes */
+
+/* The parameters of an operation are the values in the order of its statements' numbers. */
+#define ADD(batch, operation, ...)                                                                           \
+    do {                                                                                                     \
+        const struct value values_[] = {__VA_ARGS__};                                                        \
+        operation_write(&(batch)->operations, operation, values_, sizeof values_ / sizeof values_[0]);       \
+    } while (0)
+
+static struct value fixed(const uint8_t *data, size_t size)
+{
+    return value_blob(bytes_of(data, size));
+}
+
+static void refuse(struct store_batch *batch, const char *why)
+{
+    error_set(&batch->job.error, ERROR_INVALID, "%s", why);
+}
+
+struct store_batch *store_begin(struct store *store)
+{
+    if (store_is_closed(store))
+        return NULL;
+    struct store_batch *batch = calloc(1, sizeof *batch);
+    if (batch == NULL)
+        return NULL;
+    batch->store = store;
+    batch->operations = buffer_make(BATCH_LIMIT);
+    return batch;
+}
+
+void store_discard(struct store_batch *batch)
+{
+    if (batch == NULL)
+        return;
+    error_free(batch->job.error);
+    buffer_free(&batch->operations);
+    free(batch);
+}
+
+void store_put_node(struct store_batch *batch, const struct node_row *row)
+{
+    ADD(batch, PUT_NODE, fixed(row->fingerprint, 20), fixed(row->location, 16), value_blob(row->key_block),
+        value_blob(row->certificate), value_blob(row->passphrase_wrapped),
+        value_blob(row->private_key_wrapped), value_text(row->name));
+}
+
+void store_put_friend(struct store_batch *batch, const struct friend_row *row)
+{
+    ADD(batch, PUT_FRIEND, fixed(row->location, 16), fixed(row->fingerprint, 20), value_text(row->name),
+        value_blob(row->key_block), value_number(row->verified), fixed(row->pinned, 32),
+        value_text(row->addresses), value_text(row->dns), value_text(row->hidden), value_number(row->added),
+        value_number(row->last_seen));
+}
+
+void store_delete_friend(struct store_batch *batch, const uint8_t location[16])
+{
+    ADD(batch, DELETE_FRIEND, fixed(location, 16));
+}
+
+void store_put_account(struct store_batch *batch, const struct account_row *row)
+{
+    ADD(batch, PUT_ACCOUNT, value_number(row->id), value_text(row->name), value_text(row->password),
+        fixed(row->fingerprint, 20), value_blob(row->key_block), value_blob(row->key_wrapped),
+        value_blob(row->passphrase_wrapped), value_text(row->settings), value_number(row->epoch),
+        value_number(row->created), value_number(row->is_operator), value_number(row->last_seq),
+        value_number(row->last_change));
+}
+
+void store_delete_account(struct store_batch *batch, int64_t account)
+{
+    ADD(batch, DELETE_ACCOUNT, value_number(account));
+}
+
+void store_put_app_password(struct store_batch *batch, const struct app_password_row *row)
+{
+    ADD(batch, PUT_APP_PASSWORD, value_number(row->account), value_number(row->id), value_text(row->label),
+        value_text(row->scope), fixed(row->sha256, 32), value_text(row->scram), value_number(row->created),
+        value_number(row->last_used));
+}
+
+void store_delete_app_password(struct store_batch *batch, int64_t account, int64_t id)
+{
+    ADD(batch, DELETE_APP_PASSWORD, value_number(account), value_number(id));
+}
+
+void store_put_contact(struct store_batch *batch, const struct contact_row *row)
+{
+    ADD(batch, PUT_CONTACT, value_number(row->account), value_number(row->id), value_text(row->handle),
+        value_text(row->name), fixed(row->fingerprint, 20), value_blob(row->key_block),
+        value_text(row->presence), value_number(row->created), value_number(row->change));
+}
+
+void store_put_conversation(struct store_batch *batch, const struct conversation_row *row)
+{
+    ADD(batch, PUT_CONVERSATION, value_number(row->account), value_number(row->id),
+        value_number(row->contact), value_number(row->open), value_number(row->read_seq),
+        value_number(row->last_seq), value_number(row->closed_at), value_text(row->avatar),
+        value_text(row->state_text), value_number(row->created), value_number(row->change));
+}
+
+void store_put_route(struct store_batch *batch, const struct route_row *row)
+{
+    if (row->salt_next > INT64_MAX) {
+        refuse(batch, "a route has no salts left");
+        return;
+    }
+    ADD(batch, PUT_ROUTE, value_number(row->id), value_number(row->account), value_number(row->conversation),
+        value_text(row->kind), value_text(row->role), value_number(row->invite), fixed(row->hash, 20),
+        value_blob(row->keys_wrapped), value_number((int64_t)row->salt_next), value_number(row->confirmed),
+        value_number(row->closed_by_peer), value_number(row->created), value_number(row->last_used));
+}
+
+void store_delete_route(struct store_batch *batch, int64_t account, int64_t id)
+{
+    ADD(batch, DELETE_ROUTE, value_number(account), value_number(id));
+}
+
+void store_put_invite(struct store_batch *batch, const struct invite_row *row)
+{
+    ADD(batch, PUT_INVITE, value_number(row->account), value_number(row->id), value_number(row->contact),
+        value_number(row->own), value_blob(row->link_wrapped), value_number(row->expires),
+        value_number(row->uses_left), value_text(row->state), value_number(row->sealed),
+        value_number(row->sealed_only), value_number(row->created), value_number(row->change));
+}
+
+void store_put_client(struct store_batch *batch, const struct client_row *row)
+{
+    ADD(batch, PUT_CLIENT, value_number(row->account), value_text(row->name), value_number(row->epoch),
+        value_number(row->change), value_number(row->seq), value_number(row->last_seen));
+}
+
+void store_put_line(struct store_batch *batch, const struct line_row *row)
+{
+    if (row->text.size > STORE_TEXT_LIMIT) {
+        refuse(batch, "the text of a line is too long for the store");
+        return;
+    }
+    ADD(batch, PUT_LINE, value_number(row->account), value_number(row->seq), value_number(row->conversation),
+        value_number(row->route), value_text(row->direction), value_words(row->text), value_number(row->time),
+        value_number(row->peer_time), value_text(row->delivery), value_text(row->reason),
+        value_text(row->label), value_number(row->change));
+}
+
+void store_set_delivery(struct store_batch *batch, int64_t account, int64_t seq, const char *delivery,
+                        const char *reason, int64_t route, int64_t change)
+{
+    ADD(batch, SET_DELIVERY, value_number(account), value_number(seq), value_text(delivery),
+        value_text(reason), value_number(route), value_number(change));
+}
+
+void store_put_salts(struct store_batch *batch, int64_t route, const uint64_t *salts, size_t count)
+{
+    for (size_t i = 0; i < count && !batch->operations.failed; i++)
+        ADD(batch, PUT_SALT, value_number(route), value_number((int64_t)salts[i]));
+}
+
+void store_set_salt_next(struct store_batch *batch, int64_t route, uint64_t salt_next)
+{
+    if (salt_next > INT64_MAX) {
+        refuse(batch, "a route has no salts left");
+        return;
+    }
+    ADD(batch, SET_SALT_NEXT, value_number(route), value_number((int64_t)salt_next));
+}
+
+void store_remove(struct store_batch *batch, int64_t account, const char *kind, int64_t id, int64_t change)
+{
+    static const struct {
+        const char *kind;
+        enum operation operation;
+    } kinds[] = {
+        {"contact", REMOVE_CONTACT}, {"conversation", REMOVE_CONVERSATION}, {"invite", REMOVE_INVITE}};
+
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kind, kinds[i].kind) == 0) {
+            ADD(batch, kinds[i].operation, value_number(account), value_number(id), value_number(change));
+            return;
+        }
+    refuse(batch, "what is removed is a contact, a conversation or an invite");
+}
+
+static void answer_batch(struct job *job)
+{
+    struct store_batch *batch = (struct store_batch *)job;
+    if (batch->done != NULL)
+        batch->done(batch->arg, job->error);
+    buffer_free(&batch->operations);
+    free(batch);
+}
+
+void store_commit(struct store_batch *batch, store_done_fn *done, void *arg)
+{
+    if (batch == NULL)
+        return;
+    batch->done = done;
+    batch->arg = arg;
+    batch->job.answer = answer_batch;
+    batch->job.cost = sizeof *batch + buffer_size(&batch->operations);
+    if (batch->operations.failed)
+        error_set(&batch->job.error, ERROR_UNAVAILABLE,
+                  "no memory for this batch, or it is larger than 16 MiB");
+    store_give_batch(batch->store, &batch->job);
+}

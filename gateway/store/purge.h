@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef RETROGATE_STORE_PURGE_H
+#define RETROGATE_STORE_PURGE_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+/* Deletes one piece of what the table `purge` notes: lines of a removed conversation, salts of a removed
+ * route, blobs of a removed account. One short transaction. False when nothing is left, or when it failed:
+ * then it is tried again after the next transaction, or at the next start. */
+bool purge_piece(sqlite3 *database, int directory_fd);
+
+#endif

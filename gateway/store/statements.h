@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef RETROGATE_STORE_STATEMENTS_H
+#define RETROGATE_STORE_STATEMENTS_H
+
+#include "base/error.h"
+#include "store/values.h"
+
+/* What a batch can ask for. Each is one or more statements over the same parameters, in statements.c. */
+enum operation {
+    PUT_NODE,
+    PUT_FRIEND,
+    DELETE_FRIEND,
+    PUT_ACCOUNT,
+    DELETE_ACCOUNT,
+    PUT_APP_PASSWORD,
+    DELETE_APP_PASSWORD,
+    PUT_CONTACT,
+    PUT_CONVERSATION,
+    PUT_ROUTE,
+    DELETE_ROUTE,
+    PUT_INVITE,
+    PUT_CLIENT,
+    PUT_LINE,
+    SET_DELIVERY,
+    PUT_SALT,
+    SET_SALT_NEXT,
+    REMOVE_CONTACT,
+    REMOVE_CONVERSATION,
+    REMOVE_INVITE,
+    OPERATIONS
+};
+
+/* Appends an operation with its parameters, ?1 first. */
+void operation_write(struct buffer *batch, enum operation operation, const struct value *values,
+                     size_t count);
+
+/* The statements of one connection, prepared at their first use and kept. */
+struct statements;
+struct statements *statements_new(sqlite3 *database); /* NULL without memory */
+void statements_free(struct statements *statements);
+
+/* Does all operations of a batch, or stops at the first that fails. The caller holds the transaction. */
+bool statements_run(struct statements *statements, struct bytes batch, struct error **error);
+
+#endif
