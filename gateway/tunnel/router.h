@@ -6,20 +6,22 @@
 #include "base/source.h"
 #include "wire/turtle.h"
 
-/* The turtle router (protocol 02, 21; 00 decisions 10 to 13; remedies W-T1 to W-T11): finds and keeps tunnels, relays other
- * people's. Pure: items and time come in, outputs come out as values. `now` is monotonic milliseconds and never goes
- * back. After each call the caller takes all outputs with router_next(); views in them live until the next call. */
+/* The turtle router (protocol 02, 21; 00 decisions 10 to 13; remedies W-T1 to W-T11): finds and keeps
+ * tunnels, relays other people's. Pure: items and time come in, outputs come out as values. `now` is
+ * monotonic milliseconds and never goes back. After each call the caller takes all outputs with
+ * router_next(); views in them live until the next call. */
 struct router;
 
 struct router_options {
-    uint32_t forward_per_second;   /* tunnel requests forwarded, 10..100; 0: 20 */
-    uint32_t dig_per_second;       /* own requests; 0: 1 */
-    uint32_t dig_burst;            /* 0: 20 */
-    size_t request_limit;          /* remembered request ids; 0: 65536 */
-    size_t tunnel_limit;           /* 0: 1048576 */
-    size_t tunnels_per_neighbour;  /* relayed; 0: 65536 */
-    size_t own_per_hash;           /* 0: 8 */
-    size_t own_per_neighbour;      /* tunnels that end here; 0: 4096 */
+    uint32_t forward_per_second;  /* tunnel requests forwarded, 10..100; 0: 20 */
+    uint32_t dig_per_second;      /* own requests; 0: 1 */
+    uint32_t dig_burst;           /* 0: 20 */
+    size_t request_limit;         /* remembered request ids; 0: 65536 */
+    size_t tunnel_limit;          /* 0: 1048576 */
+    size_t tunnels_per_neighbour; /* relayed; 0: 65536 */
+    size_t own_per_hash;          /* 0: 8 */
+    size_t own_per_neighbour;     /* tunnels that end here; 0: 4096 */
+    bool legacy_relay;            /* tunnels of others may cross between 0.5 and 0.6 links (00 decision 10) */
 };
 
 /* Why a request of our own is sent: the order in which the budget is spent (00 decision 13). */
@@ -39,38 +41,44 @@ struct router_output {
     enum router_output_kind kind;
     uint32_t neighbour;
     uint8_t priority;
-    struct bytes item;      /* SEND */
-    uint64_t tunnel;        /* our own number for a tunnel that ends here; never reused in a run */
-    uint32_t tunnel_id;     /* its id on the wire, for display */
+    struct bytes item;  /* SEND */
+    uint64_t tunnel;    /* our own number for a tunnel that ends here; never reused in a run */
+    uint32_t tunnel_id; /* its id on the wire, for display */
     uint8_t hash[TURTLE_HASH_SIZE];
     enum router_role role;
-    struct bytes payload;   /* DATA */
-    bool fast;              /* DATA: came as 0x16 */
-    const char *reason;     /* DOWN: static text */
-    uint32_t reached;       /* DUG */
+    struct bytes payload; /* DATA */
+    bool fast;            /* DATA: came as 0x16 */
+    const char *reason;   /* DOWN: static text */
+    uint32_t reached;     /* DUG */
 };
 
-struct router *router_new(const struct router_options *options, const struct random_source *random, uint64_t now);
+struct router *router_new(const struct router_options *options, const struct random_source *random,
+                          uint64_t now);
 void router_free(struct router *router);
 
-void router_neighbour_up(struct router *router, uint32_t neighbour, enum turtle_generation generation, uint64_t now);
+void router_neighbour_up(struct router *router, uint32_t neighbour, enum turtle_generation generation,
+                         uint64_t now);
 void router_neighbour_down(struct router *router, uint32_t neighbour, uint64_t now); /* W-T10 */
 
 /* One whole turtle item from a neighbour. Returns NULL, or a static text saying why it was refused. */
 const char *router_receive(struct router *router, uint32_t neighbour, struct bytes item, uint64_t now);
 
-/* We answer tunnel requests for this hash. `guessable`: a stranger can compute it, so W-T7 applies (delay, limits).
- * False without memory. */
+/* We answer tunnel requests for this hash. `guessable`: a stranger can compute it, so W-T7 applies (delay,
+ * limits). False without memory. */
 bool router_serve(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], bool guessable);
-void router_unserve(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], uint64_t now); /* closes its tunnels */
+void router_unserve(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE],
+                    uint64_t now); /* closes its tunnels */
 
-/* We want tunnels to this hash until router_stop(). The first request leaves at once within the budget; while none is
- * there, again with back-off (50 s to 1 h, jitter; sooner when a neighbour came back). Calling it again raises the urgency
- * and resets the back-off. */
-bool router_dig(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], enum dig_urgency urgency, uint64_t now);
-void router_stop(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], uint64_t now); /* closes its tunnels */
+/* We want tunnels to this hash until router_stop(). The first request leaves at once within the budget; while
+ * none is there, again with back-off (50 s to 1 h, jitter; sooner when a neighbour came back). Calling it
+ * again raises the urgency and resets the back-off. */
+bool router_dig(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], enum dig_urgency urgency,
+                uint64_t now);
+void router_stop(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE],
+                 uint64_t now); /* closes its tunnels */
 
-/* Sends a payload through a tunnel that ends here, as 0x0a. False when the tunnel is gone or the payload too large. */
+/* Sends a payload through a tunnel that ends here, as 0x0a. False when the tunnel is gone or the payload too
+ * large. */
 bool router_send(struct router *router, uint64_t tunnel, struct bytes payload, uint64_t now);
 /* A valid packet came through: the tunnel no longer counts against the W-T7 limits. */
 void router_confirm(struct router *router, uint64_t tunnel);
