@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: ISC */
+/* The conversation itself: tunnels and state, own lines, what is owed to the peer, salts. */
+#include "chat_test.h"
+
+#include "wire/utf8.h"
+
+enum { FIRST = 11, SECOND = 12 };
+
+static const uint8_t png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0};
+static const char working[] = "Tunnel is working. You can talk!";
+
+static struct end end;
+
+static int guest(void **state)
+{
+    (void)state;
+    end_open(&end, CHAT_GUEST, 9);
+    return 0;
+}
+
+static int inviter(void **state)
+{
+    (void)state;
+    end_open(&end, CHAT_INVITER, 9);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    end_free(&end);
+    return 0;
+}
+
+static void assert_state(enum chat_state expected, const char *part_of_reason)
+{
+    const char *reason;
+    assert_int_equal(chat_state(end.chat, &reason), expected);
+    if (strstr(reason, part_of_reason) == NULL)
+        fail_msg("reason is \"%s\"", reason);
+}
+
+static void open_now(void)
+{
+    chat_open(end.chat, end.now, end_wall(&end));
+    end_take(&end);
+}
+
+static void close_now(void)
+{
+    chat_close(end.chat, end.now, end_wall(&end));
+    end_take(&end);
+}
+
+static void dug(uint32_t reached)
+{
+    chat_dug(end.chat, reached, end.now);
+    end_take(&end);
+}
+
+static void assert_delivery(size_t n, uint64_t line, enum chat_delivery delivery)
+{
+    struct seen *seen = end_find(&end, CHAT_DELIVERY, n);
+    assert_int_equal(seen->value.line, line);
+    assert_int_equal(seen->value.delivery, delivery);
+}
+
+/* States. */
+
+static void words(void **state)
+{
+    (void)state;
+    assert_string_equal(chat_state_word(CHAT_NO_TUNNEL), "no tunnel");
+    assert_string_equal(chat_state_word(CHAT_CLOSED_BY_PEER), "closed by peer");
+    assert_string_equal(chat_state_word((enum chat_state)99), "unknown");
+}
+
+static void a_guest_looks_and_finds(void **state)
+{
+    (void)state;
+    assert_state(CHAT_NO_TUNNEL, "not opened");
+    open_now();
+    assert_true(end_find(&end, CHAT_WANT, 0)->value.urgent);
+    assert_state(CHAT_CONNECTING, "asking");
+    dug(0);
+    assert_state(CHAT_NO_TUNNEL, "no friend");
+    dug(3);
+    assert_state(CHAT_CONNECTING, "looking");
+    end_tunnel_up(&end, FIRST);
+    assert_state(CHAT_CONNECTING, "waiting for the other side to answer");
+    peer_status(&end, FIRST, 1, 0x0801, working);
+    assert_state(CHAT_CAN_TALK, "");
+    assert_int_equal(end_count(&end, CHAT_CONFIRMED), 1);
+    end_clear(&end);
+    /* The same tunnel again, and a second one: nothing to see, but each is acknowledged. */
+    end_tunnel_up(&end, FIRST);
+    end_tunnel_up(&end, SECOND);
+    assert_int_equal(end_count(&end, CHAT_STATE_CHANGED), 0);
+    assert_int_equal(end_count(&end, CHAT_SEND), 2);
+    assert_sent(&end, 0, CHAT_STATUS, 0x0801, working);
+    assert_sent(&end, 1, CHAT_STATUS, 0x0801, working);
+    assert_int_equal(end_find(&end, CHAT_SEND, 1)->value.tunnel, SECOND);
+    /* Losing the first leaves one that has shown nothing. */
+    end_tunnel_down(&end, FIRST);
+    assert_state(CHAT_CONNECTING, "another");
+    end_tunnel_down(&end, SECOND);
+    assert_state(CHAT_NO_TUNNEL, "a relay left");
+    dug(1);
+    assert_state(CHAT_CONNECTING, "looking");
+    end_tunnel_up(&end, FIRST + 10);
+    peer_status(&end, FIRST + 10, 2, 0x0800, "");
+    assert_state(CHAT_CAN_TALK, "");
+}
+
+static void a_request_without_answer(void **state)
+{
+    (void)state;
+    open_now();
+    dug(2);
+    assert_true(chat_deadline(end.chat) < UINT64_MAX);
+    end_tick(&end, chat_deadline(end.chat) - end.now);
+    assert_state(CHAT_NO_TUNNEL, "nobody has answered");
+    assert_int_equal(chat_deadline(end.chat), UINT64_MAX);
+    end_clear(&end);
+    dug(2); /* the router asks again by itself: no flapping */
+    assert_int_equal(end.count, 0);
+    open_now();
+    dug(2);
+    assert_state(CHAT_CONNECTING, "looking");
+}
+
+static void losing_one_of_two_confirmed(void **state)
+{
+    (void)state;
+    end_confirm(&end, FIRST, 1);
+    end_confirm(&end, SECOND, 2);
+    end_say(&end, 1, str("x"));
+    assert_int_equal(end_find(&end, CHAT_SEND, 0)->value.tunnel, SECOND);
+    end_clear(&end);
+    peer_status(&end, FIRST, 3, 0x0800, "");
+    end_say(&end, 2, str("x"));
+    assert_int_equal(end_find(&end, CHAT_SEND, 0)->value.tunnel, FIRST);
+    end_clear(&end);
+    end_tunnel_down(&end, FIRST);
+    assert_int_equal(end_count(&end, CHAT_STATE_CHANGED), 0);
+    end_say(&end, 3, str("x"));
+    assert_int_equal(end_find(&end, CHAT_SEND, 0)->value.tunnel, SECOND);
+    assert_int_equal(chat_tunnels(end.chat), 1);
+}
+
+static void tunnels_are_bounded(void **state)
+{
+    (void)state;
+    end_confirm(&end, 1, 1);
+    for (uint64_t tunnel = 2; tunnel < 2 + 3 * CHAT_TUNNELS_LIMIT; tunnel++)
+        end_tunnel_up(&end, tunnel);
+    assert_int_equal(chat_tunnels(end.chat), CHAT_TUNNELS_LIMIT);
+    assert_int_equal(end_find(&end, CHAT_CLOSE_TUNNEL, 0)->value.tunnel, 2);
+    assert_int_equal(end_count(&end, CHAT_CLOSE_TUNNEL), 2 * CHAT_TUNNELS_LIMIT + 1);
+    end_say(&end, 1, str("x"));
+    assert_int_equal(end_find(&end, CHAT_SEND, end_count(&end, CHAT_SEND) - 2)->value.tunnel, 1);
+}
+
+static void the_peer_closes(void **state)
+{
+    (void)state;
+    end_confirm(&end, FIRST, 1);
+    peer_status(&end, FIRST, 2, 0x0401, "");
+    assert_state(CHAT_CLOSED_BY_PEER, "closed");
+    assert_int_equal(end_find(&end, CHAT_STATE_CHANGED, 0)->salts[0], 2);
+    bool is_guest = end.options.role == CHAT_GUEST;
+    assert_int_equal(end_count(&end, CHAT_STOP), is_guest ? 1 : 0);
+    assert_int_equal(chat_tunnels(end.chat), is_guest ? 0 : 1);
+    assert_int_equal(chat_deadline(end.chat), UINT64_MAX); /* no keep-alive into a closed chat */
+    end_clear(&end);
+    end_tunnel_down(&end, FIRST);
+    assert_state(CHAT_CLOSED_BY_PEER, "closed");
+    if (is_guest)
+        open_now();
+    end_tunnel_up(&end, SECOND); /* anybody who knows the hash could do that */
+    assert_int_equal(chat_state(end.chat, NULL), is_guest ? CHAT_CONNECTING : CHAT_CLOSED_BY_PEER);
+    peer_status(&end, SECOND, 3, 0x0801, working);
+    assert_state(CHAT_CAN_TALK, "");
+}
+
+static void we_close(void **state)
+{
+    (void)state;
+    end_confirm(&end, FIRST, 1);
+    close_now();
+    assert_sent(&end, 0, CHAT_STATUS, 0x0401, "");
+    assert_int_equal(end_count(&end, CHAT_SEND), 1);
+    assert_int_equal(end_count(&end, CHAT_STOP), 1);
+    assert_int_equal(end.seen[end.count - 1].value.kind, CHAT_STOP); /* after the status */
+    assert_state(CHAT_NO_TUNNEL, "closed here");
+    end_clear(&end);
+    end_tunnel_up(&end, SECOND);
+    assert_int_equal(end_count(&end, CHAT_CLOSE_TUNNEL), 1);
+    struct error *error = NULL;
+    assert_false(chat_say(end.chat, 1, str("x"), end.now, end_wall(&end), &error));
+    assert_int_equal(error->code, ERROR_UNAVAILABLE);
+    error_free(error);
+    open_now();
+    assert_true(end_say(&end, 2, str("x")));
+}
+
+static void closing_waits_for_salts(void **state)
+{
+    (void)state;
+    end.holds_salts = true;
+    end_tunnel_up(&end, FIRST);
+    close_now();
+    assert_int_equal(end_count(&end, CHAT_SEND) + end_count(&end, CHAT_STOP), 0);
+    chat_salts_stored(end.chat, end.salt_next, end.now, end_wall(&end));
+    end_take(&end);
+    assert_sent(&end, 0, CHAT_STATUS, 0x0401, "");
+    assert_int_equal(end_count(&end, CHAT_STOP), 1);
+}
+
+static void expired(void **state)
+{
+    (void)state;
+    end_confirm(&end, FIRST, 1);
+    chat_expire(end.chat, CHAT_REFUSED, "revoked");
+    end_take(&end);
+    assert_state(CHAT_REFUSED, "revoked");
+    assert_int_equal(end_count(&end, CHAT_SEND), 0);
+    assert_int_equal(end_count(&end, CHAT_STOP), 1);
+    end_clear(&end);
+    open_now();
+    close_now();
+    end_tunnel_up(&end, SECOND);
+    assert_int_equal(end_count(&end, CHAT_CLOSE_TUNNEL), 1);
+    assert_int_equal(end.count, 1);
+    assert_false(end_say(&end, 1, str("x")));
+    assert_state(CHAT_REFUSED, "revoked");
+}
+
+static void sleeping(void **state)
+{
+    (void)state;
+    open_now();
+    end_confirm(&end, FIRST, 1);
+    chat_sleep(end.chat, end.now);
+    end_take(&end);
+    assert_state(CHAT_NO_TUNNEL, "asleep");
+    assert_int_equal(end_count(&end, CHAT_STOP), 1);
+    end_clear(&end);
+    end_say(&end, 1, str("x")); /* lines wake it */
+    assert_false(end_find(&end, CHAT_WANT, 0)->value.urgent);
+    chat_sleep(end.chat, end.now);
+    end_take(&end);
+    assert_int_equal(end_count(&end, CHAT_STOP), 0);
+    assert_state(CHAT_CONNECTING, "asking");
+}
+
+/* Own lines. */
+
+static void lines_wait_and_leave_in_order(void **state)
+{
+    (void)state;
+    open_now();
+    for (uint64_t line = 1; line <= 5; line++) {
+        char text[] = {(char)('a' + line), '\0'};
+        end_say(&end, line, str(text));
+    }
+    assert_int_equal(chat_queued(end.chat), 5);
+    assert_true(chat_withdraw(end.chat, 3));
+    assert_false(chat_withdraw(end.chat, 3));
+    end_tunnel_up(&end, FIRST);
+    assert_int_equal(end_count(&end, CHAT_DELIVERY), 0);
+    end_clear(&end);
+    peer_status(&end, FIRST, 1, 0x0801, working);
+    assert_int_equal(chat_queued(end.chat), 0);
+    const uint64_t order[] = {1, 2, 4, 5};
+    for (size_t i = 0; i < 4; i++)
+        assert_delivery(i, order[i], CHAT_SENT);
+    assert_int_equal(end_count(&end, CHAT_SEND), 5); /* the state string after the first */
+    struct opened opened = open_sent(&end, end_find(&end, CHAT_SEND, 0));
+    assert_int_equal(buffer_size(&opened.text), CHAT_PAD);
+    assert_memory_equal(buffer_view(&opened.text).data, "b   ", 4);
+    assert_int_equal(opened.item.time, end_wall(&end));
+    opened_free(&opened);
+    assert_sent(&end, 1, CHAT_STATUS, 0x0010, "");
+    assert_false(chat_withdraw(end.chat, 1));
+}
+
+static void doubt(void **state)
+{
+    (void)state;
+    end_confirm(&end, FIRST, 1);
+    end_say(&end, 1, str("heard after it"));
+    peer_status(&end, FIRST, 2, 0x0800, "");
+    end_say(&end, 2, str("old enough"));
+    end.now += CHAT_DOUBT_MS + 1;
+    end_say(&end, 3, str("in doubt"));
+    end.now += CHAT_DOUBT_MS;
+    end_clear(&end);
+    end_tunnel_down(&end, FIRST);
+    assert_int_equal(end_count(&end, CHAT_DELIVERY), 1);
+    assert_delivery(0, 3, CHAT_NOT_CONFIRMED);
+    end_clear(&end);
+    end_confirm(&end, SECOND, 3); /* never repeated */
+    assert_int_equal(chat_queued(end.chat), 0);
+}
+
+static void what_is_not_taken(void **state)
+{
+    (void)state;
+    static char big[CHAT_LINE_LIMIT + 1];
+    memset(big, 'x', sizeof big);
+    assert_false(end_say(&end, 1, str("")));
+    assert_false(end_say(&end, 1, str("\xff")));
+    assert_false(end_say(&end, 1, bytes_of("a\0b", 3)));
+    assert_false(end_say(&end, 1, bytes_of(big, sizeof big)));
+    for (uint64_t line = 0; line < CHAT_QUEUE_BYTES / CHAT_LINE_LIMIT; line++)
+        assert_true(end_say(&end, line, bytes_of(big, CHAT_LINE_LIMIT)));
+    struct error *error = NULL;
+    assert_false(chat_say(end.chat, 99, str("x"), end.now, end_wall(&end), &error));
+    assert_int_equal(error->code, ERROR_LIMIT);
+    error_free(error);
+    assert_true(chat_withdraw(end.chat, 0));
+    assert_true(end_say(&end, 99, str("x")));
+    end_clear(&end);
+    close_now();
+    assert_int_equal(end_count(&end, CHAT_DELIVERY), CHAT_QUEUE_BYTES / CHAT_LINE_LIMIT);
+    assert_delivery(0, 1, CHAT_FAILED);
+    assert_int_equal(chat_queued(end.chat), 0);
+    open_now();
+    for (uint64_t line = 0; line < CHAT_QUEUE_LINES; line++)
+        assert_true(end_say(&end, line, str("x")));
+    assert_false(end_say(&end, 1, str("x")));
+}
+
+static void a_long_line(void **state)
+{
+    (void)state;
+    struct buffer text = buffer_make(ROOM), joined = buffer_make(ROOM);
+    while (buffer_size(&text) + 7 <= CHAT_LINE_LIMIT)
+        buffer_append_string(&text, "<!\xf0\x9f\x98\x80x");
+    end_confirm(&end, FIRST, 1);
+    assert_true(end_say(&end, 1, buffer_view(&text)));
+    size_t parts = end_count(&end, CHAT_SEND) - 1;
+    assert_int_equal(parts, 4); /* 9362 times five code points */
+    for (size_t i = 0; i < parts; i++) {
+        struct opened opened = open_sent(&end, end_find(&end, CHAT_SEND, i));
+        assert_int_equal(opened.item.flags, i + 1 < parts ? 0x0101 : 0x0001);
+        size_t length = utf8_length(buffer_view(&opened.text));
+        assert_true(length < CHAT_PART_LIMIT);
+        assert_int_equal(length % CHAT_PAD, 0);
+        buffer_append_bytes(&joined, buffer_view(&opened.text));
+        opened_free(&opened);
+    }
+    assert_null(strstr(buffer_string(&joined), "<!"));
+    buffer_free(&text);
+    buffer_free(&joined);
+}
+
+static void padding_is_taken_off(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t letters, spaces, left;
+    } cases[] = {{1, 63, 1}, {1, 62, 63}, {64, 0, 64}, {62, 2, 62}, {64, 64, 65}, {0, 64, 1}, {3, 0, 3}};
+    end_confirm(&end, FIRST, 1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct buffer text = buffer_make(ROOM);
+        for (size_t j = 0; j < cases[i].letters; j++)
+            buffer_u8(&text, 'x');
+        for (size_t j = 0; j < cases[i].spaces; j++)
+            buffer_u8(&text, ' ');
+        peer_text_at(&end, FIRST, 10 + i, 1, buffer_view(&text), end_wall(&end));
+        assert_int_equal(buffer_size(&end_find(&end, CHAT_LINE, i)->text), cases[i].left);
+        buffer_free(&text);
+    }
+}
+
+static void parts_of_a_lost_tunnel(void **state)
+{
+    (void)state;
+    end_confirm(&end, FIRST, 1);
+    peer_text(&end, FIRST, 2, 0x0101, "cut off ");
+    end_tunnel_down(&end, FIRST);
+    end_confirm(&end, SECOND, 3);
+    peer_text(&end, SECOND, 4, 0x0101, "one ");
+    peer_text(&end, SECOND, 5, 0x0003, ""); /* an avatar request is not a part */
+    peer_text(&end, SECOND, 6, 0x0001, "line");
+    assert_int_equal(end_count(&end, CHAT_LINE), 1);
+    struct seen *line = end_find(&end, CHAT_LINE, 0);
+    assert_bytes_equal(buffer_view(&line->text), str("one line"));
+    assert_int_equal(line->value.salt_count, 2);
+    assert_int_equal(line->salts[0], 4);
+    assert_int_equal(line->salts[1], 6);
+}
+
+/* What is owed. */
+
+static void keep_alive(void **state)
+{
+    (void)state;
+    end_confirm(&end, FIRST, 1);
+    uint64_t due = chat_deadline(end.chat);
+    assert_true(due >= end.now + 20000 && due < end.now + 24000);
+    end_tick(&end, due - end.now - 1);
+    assert_int_equal(end.count, 0);
+    end_tick(&end, 1);
+    assert_sent(&end, 0, CHAT_STATUS, 0x0800, "");
+    assert_int_equal(end_count(&end, CHAT_SEND), 1);
+    assert_true(chat_deadline(end.chat) >= end.now + 20000);
+    end.now += 10000;
+    end_say(&end, 1, str("x"));
+    assert_true(chat_deadline(end.chat) >= end.now + 20000); /* a line keeps it alive too */
+}
+
+static void typing(void **state)
+{
+    (void)state;
+    chat_typing(end.chat, end.now, end_wall(&end));
+    end_take(&end);
+    assert_int_equal(end.count, 0);
+    end_confirm(&end, FIRST, 1);
+    for (int i = 0; i <= 10; i++) {
+        chat_typing(end.chat, end.now, end_wall(&end));
+        end_take(&end);
+        end.now += 1000;
+    }
+    assert_int_equal(end_count(&end, CHAT_SEND), 2);
+    assert_sent(&end, 0, CHAT_STATUS, 0x0001, "is typing...");
+    end_clear(&end);
+    peer_status(&end, FIRST, 2, 0x0001, "is typing...");
+    peer_status(&end, FIRST, 3, 0x0001, "something else");
+    assert_int_equal(end_count(&end, CHAT_TYPING), 1);
+}
+
+static void typing_not_allowed(void **state)
+{
+    (void)state;
+    chat_free(end.chat);
+    end.options.send_typing = false;
+    end_start(&end);
+    end_confirm(&end, FIRST, 1);
+    chat_typing(end.chat, end.now, end_wall(&end));
+    end_take(&end);
+    assert_int_equal(end.count, 0);
+}
+
+static void own_avatar(void **state)
+{
+    (void)state;
+    static uint8_t big[CHAT_AVATAR_LIMIT + 1] = {0xff, 0xd8, 0xff};
+    assert_false(chat_set_avatar(end.chat, bytes_of(big, sizeof big), NULL));
+    assert_false(chat_set_avatar(end.chat, str("GIF89a..."), NULL));
+    end_confirm(&end, FIRST, 1);
+    peer_text(&end, FIRST, 2, 0x0003, "");
+    assert_int_equal(end_count(&end, CHAT_SEND), 0); /* there is none */
+    assert_int_equal(end_count(&end, CHAT_LINE), 0);
+    assert_true(chat_set_avatar(end.chat, bytes_of(big, CHAT_AVATAR_LIMIT), NULL));
+    peer_text(&end, FIRST, 3, 0x0003, "");
+    peer_text(&end, FIRST, 4, 0x0003, ""); /* too soon */
+    assert_int_equal(end_count(&end, CHAT_SEND), 1);
+    struct opened opened = open_sent(&end, end_find(&end, CHAT_SEND, 0));
+    assert_int_equal(opened.item.subtype, CHAT_AVATAR);
+    assert_bytes_equal(opened.item.avatar, bytes_of(big, CHAT_AVATAR_LIMIT));
+    opened_free(&opened);
+    end.now += 60000;
+    peer_text(&end, FIRST, 5, 0x0003, "");
+    assert_int_equal(end_count(&end, CHAT_SEND), 2);
+    end_clear(&end);
+    end_say(&end, 1, str("x"));
+    end_say(&end, 2, str("x"));
+    for (size_t i = 0; i < 3; i += 2) { /* announced once, with a line */
+        opened = open_sent(&end, end_find(&end, CHAT_SEND, i));
+        assert_int_equal(opened.item.flags, i == 0 ? 0x0009 : 0x0001);
+        opened_free(&opened);
+    }
+}
+
+static void peer_avatar_is_asked_for(void **state)
+{
+    (void)state;
+    chat_request_avatar(end.chat, end.now, end_wall(&end));
+    end_tunnel_up(&end, FIRST);
+    end_clear(&end);
+    peer_status(&end, FIRST, 1, 0x0801, working);
+    assert_sent(&end, 0, CHAT_TEXT, 0x0003, "");
+    peer_avatar(&end, FIRST, 2, bytes_of(png, sizeof png));
+    assert_int_equal(end_count(&end, CHAT_PEER_AVATAR), 1);
+    end_clear(&end);
+    peer_text(&end, FIRST, 3, 0x0009, "I have a new one");
+    assert_int_equal(end_count(&end, CHAT_SEND), 0); /* at most one request a minute */
+    end.now += 60000;
+    peer_text(&end, FIRST, 4, 0x0009, "I have a new one");
+    assert_sent(&end, 0, CHAT_TEXT, 0x0003, "");
+    assert_int_equal(end_count(&end, CHAT_LINE), 2);
+}
+
+static void state_strings(void **state)
+{
+    (void)state;
+    assert_true(chat_set_state_text(end.chat, str("fine")));
+    assert_false(chat_set_state_text(end.chat, str("\xff")));
+    end_confirm(&end, FIRST, 1);
+    peer_status(&end, FIRST, 2, 0x0041, "");
+    assert_sent(&end, 0, CHAT_STATUS, 0x0010, "fine");
+    peer_status(&end, FIRST, 3, 0x0041, "");
+    assert_int_equal(end_count(&end, CHAT_SEND), 1); /* too soon */
+    end_clear(&end);
+    peer_status(&end, FIRST, 4, 0x0080, "");
+    assert_sent(&end, 0, CHAT_STATUS, 0x0041, "");
+    peer_status(&end, FIRST, 5, 0x0411, "first match wins"); /* not a closing */
+    assert_bytes_equal(buffer_view(&end_find(&end, CHAT_STATE_TEXT, 0)->text), str("first match wins"));
+    assert_state(CHAT_CAN_TALK, "");
+    end_clear(&end);
+    end_say(&end, 1, str("x"));
+    end_say(&end, 2, str("x"));
+    assert_int_equal(end_count(&end, CHAT_SEND), 3);
+    assert_sent(&end, 1, CHAT_STATUS, 0x0010, "fine");
+    end_clear(&end);
+    assert_true(chat_set_state_text(end.chat, str("finer")));
+    end_say(&end, 3, str("x"));
+    assert_sent(&end, 1, CHAT_STATUS, 0x0010, "finer");
+    end_clear(&end);
+    peer_status(&end, FIRST, 6, 0x0800, "");
+    peer_status(&end, FIRST, 7, 0x0020, "broadcast");
+    peer_status(&end, FIRST, 8, 0x0400, "");
+    assert_int_equal(end.count, 0);
+}
+
+/* Salts. */
+
+static void packets_wait_for_stored_salts(void **state)
+{
+    (void)state;
+    end.holds_salts = true;
+    end_tunnel_up(&end, FIRST);
+    assert_int_equal(end_count(&end, CHAT_SEND), 0);
+    assert_int_equal(end_find(&end, CHAT_SALTS, 0)->value.salt_next, 1000);
+    end_say(&end, 1, str("x"));
+    peer_status(&end, FIRST, 1, 0x0801, working);
+    end_tick(&end, 30000);
+    assert_int_equal(chat_deadline(end.chat), UINT64_MAX); /* it waits without spinning */
+    assert_int_equal(end_count(&end, CHAT_SALTS), 1);
+    chat_salts_stored(end.chat, 999, end.now, end_wall(&end));
+    end_take(&end);
+    assert_int_equal(end_count(&end, CHAT_SEND), 0);
+    chat_salts_stored(end.chat, 1000, end.now, end_wall(&end));
+    end_take(&end);
+    assert_int_equal(end_count(&end, CHAT_SEND), 3);
+    assert_delivery(0, 1, CHAT_SENT);
+}
+
+static void salts_never_repeat(void **state)
+{
+    (void)state;
+    enum { LINES = 300 };
+    chat_free(end.chat);
+    end.options.salt_block = 16;
+    end_start(&end);
+    end_confirm(&end, FIRST, 1);
+    for (uint64_t line = 0; line < LINES; line++) {
+        if (line == LINES / 2) { /* a restart with what the store holds */
+            chat_free(end.chat);
+            end.options.salt_next = end.salt_next;
+            end_start(&end);
+            end_tunnel_up(&end, FIRST);
+            peer_status(&end, FIRST, 1, 0x0801, working);
+        }
+        assert_true(end_say(&end, line, str("the same text")));
+    }
+    assert_int_equal(end_count(&end, CHAT_DELIVERY), LINES);
+    size_t sent = end_count(&end, CHAT_SEND);
+    assert_true(sent >= LINES);
+    for (size_t i = 0; i < sent; i++) {
+        for (size_t j = 0; j < i; j++)
+            assert_memory_not_equal(buffer_view(&end_find(&end, CHAT_SEND, i)->payload).data,
+                                    buffer_view(&end_find(&end, CHAT_SEND, j)->payload).data, 8);
+    }
+}
+
+int main(void)
+{
+#define AS_GUEST(name)   cmocka_unit_test_setup_teardown(name, guest, teardown)
+#define AS_INVITER(name) cmocka_unit_test_setup_teardown(name, inviter, teardown)
+    const struct CMUnitTest tests[] = {
+        AS_GUEST(words),
+        AS_GUEST(a_guest_looks_and_finds),
+        AS_GUEST(a_request_without_answer),
+        AS_GUEST(losing_one_of_two_confirmed),
+        AS_INVITER(tunnels_are_bounded),
+        AS_GUEST(the_peer_closes),
+        AS_INVITER(the_peer_closes),
+        AS_GUEST(we_close),
+        AS_INVITER(we_close),
+        AS_INVITER(closing_waits_for_salts),
+        AS_GUEST(expired),
+        AS_INVITER(expired),
+        AS_GUEST(sleeping),
+        AS_GUEST(lines_wait_and_leave_in_order),
+        AS_INVITER(doubt),
+        AS_INVITER(what_is_not_taken),
+        AS_INVITER(a_long_line),
+        AS_INVITER(padding_is_taken_off),
+        AS_INVITER(parts_of_a_lost_tunnel),
+        AS_INVITER(keep_alive),
+        AS_INVITER(typing),
+        AS_INVITER(typing_not_allowed),
+        AS_INVITER(own_avatar),
+        AS_INVITER(peer_avatar_is_asked_for),
+        AS_INVITER(state_strings),
+        AS_INVITER(packets_wait_for_stored_salts),
+        AS_INVITER(salts_never_repeat),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
