@@ -7,6 +7,8 @@
 
 /* retroshare:// links (protocol 05 §3, §4, §7). */
 
+enum { LINK_TEXT_MAX = 16 * 1024 };
+
 enum link_kind {
     LINK_PRIVATE_CHAT,
     LINK_PERSON,
@@ -30,7 +32,11 @@ struct link {
     struct buffer blob;   /* private_chat: decoded encrypted_data; certificate: key block */
 };
 
-/* Takes one link, white space around it tolerated; text over 16 KiB is refused. */
+/* Takes one link, white space around it tolerated. Refuses a text over LINK_TEXT_MAX, line breaks and control
+ * characters, what the original refuses (protocol 05 §4, §7), a parameter that stands twice, an empty blob.
+ * Unknown parameters are ignored, unknown kinds are LINK_OTHER with nothing read. Of a certificate of 0.6
+ * (parameter `radix`) the key block is taken. The error never holds the link. On false there is nothing to
+ * free. */
 bool link_parse(struct link *out, struct bytes text, struct error **error);
 void link_free(struct link *link);
 
@@ -41,7 +47,8 @@ bool link_write_private_chat(struct buffer *out, int64_t time_stamp, const char 
 bool link_write_certificate(struct buffer *out, const uint8_t fingerprint[20], const char *name,
                             struct bytes key_block);
 
-/* Finds the first "retroshare://" link in a text; false when there is none. */
+/* Finds the first "retroshare://" in a text; false when there is none. The link ends before white space, a
+ * quote or an angle bracket; punctuation at its end is not part of it. */
 bool link_find(struct bytes text, struct bytes *found);
 
 #endif
