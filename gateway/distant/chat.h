@@ -10,13 +10,14 @@
 /* The chat of one route on the classic wire (protocol 03; 00 decisions 16, 18 to 20; remedies W-C1 to W-C13).
  * Pure: the owner feeds tunnels, packets, commands and time, and takes outputs as values after each call.
  *
- * Delivery of own lines. Classic has no receipts (00 decision 18). A line is
- *   queued         while no tunnel is confirmed, that is, has carried a packet that decrypted and decoded;
- * lines leave in the order of chat_say(), each exactly once; sent           when its packets were handed to
- * the confirmed tunnel that delivered the latest valid packet; not confirmed  when that tunnel goes down at
- * most CHAT_DOUBT_MS after the line was handed to it and no valid packet came through it in between. It is
- * never repeated: that is for the person; failed         when the chat is closed, refused or expired while
- * the line is queued. Only the changes to sent, not confirmed and failed are told (CHAT_DELIVERY).
+ * Delivery of own lines. Classic has no receipts (00 decision 18).
+ * - queued: no tunnel is confirmed, that is, none has carried a packet that decrypted and decoded.
+ *   Lines leave in the order of chat_say(), each exactly once.
+ * - sent: its packets were handed to the confirmed tunnel that delivered the latest valid packet.
+ * - not confirmed: that tunnel went down at most CHAT_DOUBT_MS after the line was handed to it, and no valid
+ *   packet came through it in between. The line is never repeated: that is for the person.
+ * - failed: the chat was closed, refused or expired while the line was queued.
+ * Only the changes to sent, not confirmed and failed are told (CHAT_DELIVERY).
  *
  * Padding (W-C6). Own texts end in spaces up to a multiple of CHAT_PAD code points. Of a received text whose
  * length is such a multiple up to CHAT_PAD - 1 trailing spaces are taken off: nothing visible is lost, and a
@@ -24,7 +25,10 @@
  *
  * Replay and reflection (W-C2, 00 decision 19). The salts of texts are remembered for the life of the route,
  * those of all other packets while they are among the latest thousands; our own are recognised by their
- * counter. */
+ * counter.
+ *
+ * What classic cannot give: a relay can withhold packets, and a part withheld shortens a text of several
+ * parts without a sign, because parts have no numbers (protocol 03 §4.1). */
 enum chat_role { CHAT_GUEST, CHAT_INVITER };
 
 enum chat_state {
@@ -45,30 +49,25 @@ struct chat_options {
     uint64_t salt_next;    /* first counter not reserved before: as read from the store */
     uint64_t salt_block;   /* counters reserved at a time; 0: 1000 */
     int64_t route_created; /* Unix seconds; texts older than this less a day are refused */
-    int64_t not_before; /* Unix seconds: packets without a line that claim an earlier time are refused after a
-                           restart */
-    bool send_typing;   /* 00 decision 20 */
-    bool ever_confirmed; /* the route was used before */
+    int64_t not_before;    /* Unix seconds, our start: timed packets without a line from before are refused */
+    bool send_typing;      /* 00 decision 20 */
+    bool ever_confirmed;   /* the route was used before */
 };
 
 enum chat_output_kind {
     CHAT_SEND,          /* give `payload` to the router for `tunnel` */
-    CHAT_STATE_CHANGED, /* `state`, `reason`; `salts`, if any, are stored too: a closing must not be replayed
-                           later */
-    CHAT_LINE, /* `text`, `time`, `salts`: store the line and the salts of all its packets in one transaction
-                */
-    CHAT_DELIVERY,    /* own line `line` is now `delivery`; `reason` when not confirmed or failed */
-    CHAT_TYPING,      /* the peer types */
-    CHAT_PEER_AVATAR, /* `text` is the image we asked for (PNG or JPEG by magic, at most 32 767 bytes) */
-    CHAT_STATE_TEXT,  /* `text`: the peer's state string, at most CHAT_STATE_TEXT_LIMIT bytes, may be empty */
-    CHAT_WANT,        /* guest: ask the router for tunnels; `urgent`: a person waits, else lines wait */
-    CHAT_STOP,        /* stop digging (guest) or serving (inviter) the hash; its tunnels end */
-    CHAT_CLOSE_TUNNEL, /* give `tunnel` up */
-    CHAT_CONFIRMED, /* `tunnel` carried a valid packet (router_confirm); `first` when it is the first ever of
-                       this route */
-    CHAT_SALTS, /* store `salt_next`: counters below it are reserved; packets wait until chat_salts_stored()
-                 */
-    CHAT_REFUSED_PACKET, /* a packet was refused; `reason` (static text) for the log and counters */
+    CHAT_STATE_CHANGED, /* `state`, `reason`; `salts`, if any, are stored, against the replay of a closing */
+    CHAT_LINE,          /* `text`, `time`, `salts`: line and salts are stored in one transaction */
+    CHAT_DELIVERY,      /* own line `line` is now `delivery`; `reason` when not confirmed or failed */
+    CHAT_TYPING,        /* the peer types */
+    CHAT_PEER_AVATAR,   /* `text` is the image we asked for (PNG or JPEG by magic, at most 32 767 bytes) */
+    CHAT_STATE_TEXT,    /* `text`: the peer's state string, at most CHAT_STATE_TEXT_LIMIT bytes */
+    CHAT_WANT,          /* guest: ask the router for tunnels; `urgent`: a person waits, else lines wait */
+    CHAT_STOP,          /* stop digging (guest) or serving (inviter) the hash; its tunnels end */
+    CHAT_CLOSE_TUNNEL,  /* give `tunnel` up */
+    CHAT_CONFIRMED,     /* `tunnel` carried its first valid packet (router_confirm); `first`: of the route */
+    CHAT_SALTS,         /* store `salt_next` as reserved; packets wait for chat_salts_stored() */
+    CHAT_REFUSED_PACKET /* a packet was refused; `reason` is one of chat_refusals */
 };
 
 enum chat_delivery { CHAT_QUEUED, CHAT_SENT, CHAT_NOT_CONFIRMED, CHAT_DELIVERED, CHAT_FAILED };
@@ -78,7 +77,7 @@ struct chat_output {
     uint64_t tunnel;
     struct bytes payload; /* views live until the next call on the chat */
     enum chat_state state;
-    const char *reason; /* static text for a person; of a refused packet one of chat_refusals */
+    const char *reason; /* static text for a person */
     struct bytes text;  /* UTF-8 or image */
     int64_t time;       /* Unix seconds, the sender's clock */
     const uint64_t *salts;
@@ -152,8 +151,9 @@ void chat_tunnel_up(struct chat *chat, uint64_t tunnel, uint64_t now, int64_t wa
 /* reason: static text; NULL: unknown. A tunnel that is not known is ignored. */
 void chat_tunnel_down(struct chat *chat, uint64_t tunnel, const char *reason, uint64_t now, int64_t wall);
 void chat_dug(struct chat *chat, uint32_t reached, uint64_t now); /* a request left to so many friends */
-/* One payload of a tunnel; protocol 03 §2. What is refused is told as CHAT_REFUSED_PACKET and changes nothing
- * else. */
+/* One payload of a tunnel; protocol 03 §2. What is refused is told as CHAT_REFUSED_PACKET; it is shown
+ * nowhere and answered by nothing. Refused for its content alone (flags, length, avatar, state string), it
+ * still shows that the other side is there. */
 void chat_receive(struct chat *chat, uint64_t tunnel, struct bytes payload, uint64_t now, int64_t wall);
 
 /* Queues an own line (copied) under the caller's number. It is sent when a confirmed tunnel is there, in
@@ -162,31 +162,28 @@ void chat_receive(struct chat *chat, uint64_t tunnel, struct bytes payload, uint
 bool chat_say(struct chat *chat, uint64_t line, struct bytes text, uint64_t now, int64_t wall,
               struct error **error);
 bool chat_withdraw(struct chat *chat, uint64_t line); /* only while queued; nothing is put out */
-void chat_typing(struct chat *chat, uint64_t now,
-                 int64_t wall); /* at most every 5 s on the wire; dropped without tunnel */
+/* Dropped without a confirmed tunnel, when not allowed, and within 5 s of the one before. */
+void chat_typing(struct chat *chat, uint64_t now, int64_t wall);
 /* PNG or JPEG of at most 32 767 bytes, copied; empty: none. A new one is announced with the next line. */
 bool chat_set_avatar(struct chat *chat, struct bytes image, struct error **error);
 /* UTF-8 of at most CHAT_STATE_TEXT_LIMIT bytes, copied; leaves after the next line. */
 bool chat_set_state_text(struct chat *chat, struct bytes text);
 /* Asks as soon as a tunnel is confirmed, at most once a minute; an answer comes as CHAT_PEER_AVATAR. */
 void chat_request_avatar(struct chat *chat, uint64_t now, int64_t wall);
-/* The person closes: tells the peer (both roles, W-C12), then no tunnel is wanted or used. Queued lines fail.
- */
+/* The person closes: tells the peer (both roles, W-C12), then none is wanted or used. Queued lines fail. */
 void chat_close(struct chat *chat, uint64_t now, int64_t wall);
-/* Final: CHAT_REFUSED or CHAT_EXPIRED with a static reason. Nothing is sent, queued lines fail, tunnels end.
- */
+/* Final: CHAT_REFUSED or CHAT_EXPIRED with a static reason. Nothing is sent, queued lines fail. */
 void chat_expire(struct chat *chat, enum chat_state state, const char *reason);
 
-/* Does what is due: keep-alive, time-outs. chat_deadline() says when next (UINT64_MAX: nothing is planned).
- */
+/* Does what is due: keep-alive, time-outs. chat_deadline() says when next (UINT64_MAX: never). */
 void chat_tick(struct chat *chat, uint64_t now, int64_t wall);
 uint64_t chat_deadline(const struct chat *chat);
 /* Takes the next output; false when there is none. Take all after each call. */
 bool chat_next(struct chat *chat, struct chat_output *out);
 
-enum chat_state chat_state(const struct chat *chat,
-                           const char **reason); /* reason: static text; NULL: not wanted */
-size_t chat_queued(const struct chat *chat);     /* own lines waiting */
-size_t chat_tunnels(const struct chat *chat);    /* confirmed or not */
+/* *reason: static text; `reason` may be NULL. */
+enum chat_state chat_state(const struct chat *chat, const char **reason);
+size_t chat_queued(const struct chat *chat);  /* own lines waiting */
+size_t chat_tunnels(const struct chat *chat); /* confirmed or not */
 
 #endif

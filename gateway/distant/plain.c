@@ -365,7 +365,8 @@ static void take_tag(struct scanner *scanner, const struct tag *tag)
     case NOTHING:
         break;
     case GAP:
-        put_space(scanner);
+        if (!tag->end)
+            put_space(scanner);
         break;
     case NEW_LINE:
         scanner->new_line = true;

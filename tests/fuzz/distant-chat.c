@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: ISC */
+/* What comes out of a tunnel. The input is a list of steps: a byte that says what happens, a u16 size, so
+ * many bytes. Packets are given as they are, or as plaintext sealed with the chat's key, so that the items
+ * inside are reached. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "distant/chat.h"
+#include "wire/utf8.h"
+
+enum step { RAW, SEALED, AGAIN, REFLECTED, UP, DOWN, SAY, TICK, REQUEST, CLOSE, OPEN, STEPS };
+enum { WALL = 1380600000, ROOM = 1 << 19 };
+
+struct harness {
+    struct chat *chat;
+    struct classic_cipher *cipher;
+    uint64_t now, line, next_salt, unsettled;
+    struct buffer last, own; /* the latest packet of either side */
+    bool asked;
+};
+
+static void insist(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static int64_t wall(const struct harness *harness)
+{
+    return WALL + (int64_t)(harness->now / 1000);
+}
+
+static void check(struct harness *harness, const struct chat_output *out)
+{
+    switch (out->kind) {
+    case CHAT_LINE:
+        insist(out->text.size > 0 && utf8_valid(out->text));
+        insist(utf8_length(out->text) <= CHAT_REASSEMBLY_LIMIT);
+        insist(out->salt_count > 0 && out->salt_count <= CHAT_PARTS_LIMIT);
+        break;
+    case CHAT_STATE_TEXT:
+        insist(out->text.size <= CHAT_STATE_TEXT_LIMIT && utf8_valid(out->text));
+        break;
+    case CHAT_PEER_AVATAR:
+        insist(harness->asked && out->text.size <= 32767);
+        break;
+    case CHAT_SEND:
+        insist(out->payload.size >= 24 && out->payload.size % 16 == 8);
+        buffer_clear(&harness->own);
+        buffer_append_bytes(&harness->own, out->payload);
+        break;
+    case CHAT_SALTS:
+        harness->unsettled = out->salt_next;
+        break;
+    default:
+        insist(out->kind <= CHAT_REFUSED_PACKET);
+        break;
+    }
+}
+
+static void take(struct harness *harness)
+{
+    struct chat_output out;
+    while (chat_next(harness->chat, &out))
+        check(harness, &out);
+    if (harness->unsettled == 0)
+        return;
+    uint64_t next = harness->unsettled;
+    harness->unsettled = 0;
+    chat_salts_stored(harness->chat, next, harness->now, wall(harness));
+    take(harness);
+}
+
+/* A packet that came once must never be taken again. */
+static void receive_twice(struct harness *harness, struct bytes packet)
+{
+    struct chat_output out;
+    chat_receive(harness->chat, 1, packet, harness->now, wall(harness));
+    take(harness);
+    chat_receive(harness->chat, 1, packet, harness->now, wall(harness));
+    while (chat_next(harness->chat, &out)) {
+        insist(out.kind != CHAT_LINE && out.kind != CHAT_TYPING && out.kind != CHAT_PEER_AVATAR);
+        check(harness, &out);
+    }
+    take(harness);
+}
+
+static void receive_sealed(struct harness *harness, const struct chat_options *options, struct bytes plain)
+{
+    uint64_t salt = ++harness->next_salt;
+    uint8_t salt_bytes[8];
+    memcpy(salt_bytes, &salt, sizeof salt_bytes);
+    buffer_clear(&harness->last);
+    if (classic_seal(harness->cipher, &harness->last, options->key, salt_bytes, plain))
+        receive_twice(harness, buffer_view(&harness->last));
+}
+
+static void act(struct harness *harness, const struct chat_options *options, enum step step,
+                struct bytes bytes)
+{
+    uint64_t tunnel = bytes.size > 0 ? bytes.data[0] % 20 + 1U : 1;
+    struct chat *chat = harness->chat;
+    switch (step) {
+    case RAW:
+        receive_twice(harness, bytes);
+        break;
+    case SEALED:
+        receive_sealed(harness, options, bytes);
+        break;
+    case AGAIN:
+        receive_twice(harness, buffer_view(&harness->last));
+        break;
+    case REFLECTED:
+        receive_twice(harness, buffer_view(&harness->own));
+        break;
+    case UP:
+        chat_tunnel_up(chat, tunnel, harness->now, wall(harness));
+        break;
+    case DOWN:
+        chat_tunnel_down(chat, tunnel, NULL, harness->now, wall(harness));
+        break;
+    case SAY:
+        chat_say(chat, ++harness->line, bytes, harness->now, wall(harness), NULL);
+        break;
+    case TICK:
+        harness->now += tunnel * 4000;
+        chat_tick(chat, harness->now, wall(harness));
+        break;
+    case REQUEST:
+        harness->asked = true;
+        chat_request_avatar(chat, harness->now, wall(harness));
+        break;
+    case CLOSE:
+        chat_close(chat, harness->now, wall(harness));
+        break;
+    case OPEN:
+    default:
+        chat_open(chat, harness->now, wall(harness));
+        break;
+    }
+    take(harness);
+    insist(chat_tunnels(chat) <= CHAT_TUNNELS_LIMIT && chat_queued(chat) <= CHAT_QUEUE_LINES);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct classic_cipher *cipher;
+    struct random_seeded seed;
+    struct random_source random = random_from_seed(&seed, 1);
+    if (cipher == NULL)
+        cipher = classic_cipher_new();
+    struct reader reader = reader_of(bytes_of(data, size));
+    struct chat_options options = {.role = read_u8(&reader) % 2 == 0 ? CHAT_GUEST : CHAT_INVITER,
+                                   .route_created = WALL,
+                                   .not_before = WALL,
+                                   .send_typing = true};
+    struct harness harness = {
+        .cipher = cipher, .now = 5000, .last = buffer_make(ROOM), .own = buffer_make(ROOM)};
+    harness.chat = chat_new(&options, cipher, &random, harness.now, WALL);
+    insist(cipher != NULL && harness.chat != NULL);
+    chat_tunnel_up(harness.chat, 1, harness.now, WALL);
+    take(&harness);
+    while (reader.left > 3) {
+        enum step step = (enum step)(read_u8(&reader) % STEPS);
+        size_t wanted = read_u16(&reader);
+        act(&harness, &options, step, read_bytes(&reader, wanted < reader.left ? wanted : reader.left));
+    }
+    chat_free(harness.chat);
+    buffer_free(&harness.last);
+    buffer_free(&harness.own);
+    return 0;
+}
