@@ -34,6 +34,7 @@ struct store_batch *store_begin(struct store *store)
         return NULL;
     batch->store = store;
     batch->operations = buffer_make(BATCH_LIMIT);
+    batch->operations.secret = true; /* the node's keys, verifiers of passwords */
     return batch;
 }
 
@@ -49,8 +50,8 @@ void store_discard(struct store_batch *batch)
 void store_put_node(struct store_batch *batch, const struct node_row *row)
 {
     ADD(batch, PUT_NODE, fixed(row->fingerprint, 20), fixed(row->location, 16), value_blob(row->key_block),
-        value_blob(row->certificate), value_blob(row->passphrase_wrapped),
-        value_blob(row->private_key_wrapped), value_text(row->name));
+        value_blob(row->certificate), value_blob(row->passphrase), value_blob(row->private_key),
+        value_text(row->name));
 }
 
 void store_put_friend(struct store_batch *batch, const struct friend_row *row)

@@ -52,8 +52,8 @@ static void load_node(struct row *row, const struct store_loader *loader, void *
     fixed(row, node.location, sizeof node.location);
     node.key_block = blob(row);
     node.certificate = blob(row);
-    node.passphrase_wrapped = blob(row);
-    node.private_key_wrapped = blob(row);
+    node.passphrase = blob(row);
+    node.private_key = blob(row);
     node.name = text(row);
     if (loader->node != NULL && !row->failed)
         loader->node(arg, &node);
@@ -137,6 +137,7 @@ static void load_conversation(struct row *row, const struct store_loader *loader
     conversation.open = number(row) != 0;
     conversation.read_seq = number(row);
     conversation.last_seq = number(row);
+    conversation.unread = number(row);
     conversation.closed_at = number(row);
     conversation.avatar = text(row);
     conversation.state_text = text(row);
@@ -229,7 +230,7 @@ static const struct {
     void (*load)(struct row *row, const struct store_loader *loader, void *arg);
 } tables[] = {
     {"node",
-     "SELECT fingerprint, location, key_block, certificate, passphrase_wrapped, private_key_wrapped, name "
+     "SELECT fingerprint, location, key_block, certificate, passphrase, private_key, name "
      "FROM node",
      load_node},
     {"friend",
@@ -249,8 +250,10 @@ static const struct {
      "SELECT account, id, handle, name, fingerprint, key_block, presence, created, change FROM contact",
      load_contact},
     {"conversation",
-     "SELECT account, id, contact, open, read_seq, last_seq, closed_at, avatar, state_text, created, change"
-     " FROM conversation",
+     "SELECT account, id, contact, open, read_seq, last_seq,"
+     " (SELECT count(*) FROM line WHERE line.account = conversation.account"
+     "   AND line.conversation = conversation.id AND line.seq > read_seq AND direction = 'in'),"
+     " closed_at, avatar, state_text, created, change FROM conversation",
      load_conversation},
     {"route",
      "SELECT id, account, conversation, kind, role, invite, hash, keys_wrapped, salt_next, confirmed, "

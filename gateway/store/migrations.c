@@ -18,8 +18,8 @@ static const char first[] =
     " location BLOB NOT NULL CHECK (length(location) = 16),"
     " key_block BLOB NOT NULL,"
     " certificate BLOB NOT NULL,"
-    " passphrase_wrapped BLOB NOT NULL,"
-    " private_key_wrapped BLOB NOT NULL,"
+    " passphrase BLOB NOT NULL,"
+    " private_key BLOB NOT NULL,"
     " name TEXT NOT NULL) STRICT;"
 
     "CREATE TABLE friend ("
@@ -157,7 +157,7 @@ static const char first[] =
     "  WHEN 'in' THEN delivery = 'received'"
     "  ELSE delivery IN ('', 'received') END)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX line_change ON line (account, change);"
-    "CREATE INDEX line_conversation ON line (account, conversation, seq);"
+    "CREATE INDEX line_conversation ON line (account, conversation, seq, direction);"
     "CREATE INDEX line_queued ON line (account, seq) WHERE delivery = 'queued';"
 
     "CREATE TABLE client ("

@@ -31,7 +31,7 @@ struct node_row { /* one row */
     uint8_t fingerprint[20];
     uint8_t location[16];
     struct bytes key_block, certificate;
-    struct bytes passphrase_wrapped, private_key_wrapped;
+    struct bytes passphrase, private_key; /* in clear: a locked gateway still links and relays */
     const char *name;
 };
 
@@ -86,6 +86,7 @@ struct conversation_row {
     int64_t id, account, contact;
     bool open;                  /* the person has it open: it may dig */
     int64_t read_seq, last_seq; /* positions in the account's log; never lowered by a put */
+    int64_t unread;             /* load only: received lines above read_seq */
     int64_t closed_at;          /* 0: not closed by its owner */
     const char *avatar;         /* blob id or "" */
     const char *state_text;

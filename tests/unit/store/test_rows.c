@@ -29,7 +29,7 @@ static const char *str(struct bytes bytes)
 static void on_node(void *arg, const struct node_row *row)
 {
     say(arg, "node %d %d %s %s %s %s %s\n", row->fingerprint[19], row->location[15], str(row->key_block),
-        str(row->certificate), str(row->passphrase_wrapped), str(row->private_key_wrapped), row->name);
+        str(row->certificate), str(row->passphrase), str(row->private_key), row->name);
 }
 
 static void on_friend(void *arg, const struct friend_row *row)
@@ -62,10 +62,10 @@ static void on_contact(void *arg, const struct contact_row *row)
 
 static void on_conversation(void *arg, const struct conversation_row *row)
 {
-    say(arg, "conversation %lld %lld %lld %d %lld %lld %lld %s %s %lld %lld\n", (long long)row->id,
+    say(arg, "conversation %lld %lld %lld %d %lld %lld %lld %lld %s %s %lld %lld\n", (long long)row->id,
         (long long)row->account, (long long)row->contact, row->open, (long long)row->read_seq,
-        (long long)row->last_seq, (long long)row->closed_at, row->avatar, row->state_text,
-        (long long)row->created, (long long)row->change);
+        (long long)row->last_seq, (long long)row->unread, (long long)row->closed_at, row->avatar,
+        row->state_text, (long long)row->created, (long long)row->change);
 }
 
 static void on_route(void *arg, const struct route_row *row)
@@ -156,8 +156,8 @@ static void put_one_of_each(struct store_batch *batch)
                             .location[15] = 2,
                             .key_block = s("kb"),
                             .certificate = s("ce"),
-                            .passphrase_wrapped = s("pw"),
-                            .private_key_wrapped = s("pk"),
+                            .passphrase = s("pw"),
+                            .private_key = s("pk"),
                             .name = "gate"};
     struct friend_row friend_ = {.location[15] = 3,
                                  .fingerprint[19] = 4,
@@ -276,7 +276,7 @@ static void test_all_rows_come_back(void **state)
                                      "account 1 alice $y$ 8 ak kw ap {} 9 34 36 12 1\n"
                                      "app 2 1 phone irc 13 SCRAM 14 15\n"
                                      "contact 3 1 carol Carol 16 ck always 17 18\n"
-                                     "conversation 4 1 3 1 19 34 21  away 22 23\n"
+                                     "conversation 4 1 3 1 19 34 0 21  away 22 23\n"
                                      "route 5 1 4 classic inviter 6 24 rk 25 1 0 26 27\n"
                                      "invite 6 1 3 1 li 28 -1 open 1 0 29 30\n"
                                      "client 1 irc/phone 9 31 32 33\n"
@@ -308,12 +308,16 @@ static void test_put_changes_a_row(void **state)
     store_set_salt_next(batch, 5, 1000);
     store_set_salt_next(batch, 5, 999);
     store_set_delivery(batch, 1, 34, "delivered", "", 5, 42);
+    for (int64_t seq = 18; seq <= 21; seq++) { /* read are those up to 19 */
+        struct line_row line = some_line(1, seq, 4, "in");
+        store_put_line(batch, &line);
+    }
     commit_good(place, batch);
     reload(place, &loaded);
     assert_non_null(strstr(loaded.text, "contact 3 1 carol-2 "));
     /* Counters and positions only rise. */
     assert_non_null(strstr(loaded.text, "account 1 alice  0    {} 1 34 42 0 0\n"));
-    assert_non_null(strstr(loaded.text, "conversation 4 1 1 0 19 34 0   0 41\n"));
+    assert_non_null(strstr(loaded.text, "conversation 4 1 1 0 19 34 2 0   0 41\n"));
     assert_non_null(strstr(loaded.text, "route 5 1 4 classic guest 0 0  1000 0 0 0 0\n"));
     assert_null(strstr(loaded.text, "line "));
 }

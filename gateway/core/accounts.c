@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/accounts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "core/changes.h"
+#include "core/commands.h"
+#include "core/conversations.h"
+#include "core/password.h"
+#include "core/rows.h"
+#include "core/text.h"
+#include "core/vault.h"
+#include "core/write.h"
+#include "wire/link.h"
+#include "wire/radix64.h"
+
+enum { PASSWORD_SHORTEST = 8, PASSWORD_LONGEST = 512 };
+
+struct account *account_by_name(struct gateway *gateway, const char *name)
+{
+    struct account *account, *next;
+    HASH_ITER(hh, gateway->accounts, account, next)
+    {
+        if (strcmp(account->name, name) == 0)
+            return account;
+    }
+    return NULL;
+}
+
+void account_free(struct account *account)
+{
+    struct app_password *password, *next_password;
+    DL_FOREACH_SAFE(account->app_passwords, password, next_password)
+    free(password);
+    struct client *client, *next_client;
+    DL_FOREACH_SAFE(account->clients, client, next_client)
+    free(client);
+    struct invite *invite, *next_invite;
+    HASH_ITER(hh, account->invites, invite, next_invite)
+    {
+        HASH_DELETE(hh, account->invites, invite);
+        buffer_free(&invite->link_wrapped);
+        free(invite);
+    }
+    struct conversation *conversation, *next_conversation;
+    HASH_ITER(hh, account->conversations, conversation, next_conversation)
+    {
+        HASH_DELETE(hh, account->conversations, conversation);
+        conversation_free(conversation);
+    }
+    struct contact *contact, *next_contact;
+    HASH_ITER(hh, account->contacts, contact, next_contact)
+    {
+        HASH_DELETE(hh, account->contacts, contact);
+        buffer_free(&contact->key_block);
+        free(contact);
+    }
+    ring_clear(account);
+    OPENSSL_cleanse(account->key, sizeof account->key);
+    buffer_free(&account->passphrase);
+    buffer_free(&account->key_block);
+    buffer_free(&account->key_wrapped);
+    buffer_free(&account->passphrase_wrapped);
+    buffer_free(&account->avatar);
+    free(account->password);
+    free(account);
+}
+
+static bool password_acceptable(const char *password, struct error **error)
+{
+    size_t size = strlen(password);
+    return (size >= PASSWORD_SHORTEST && size <= PASSWORD_LONGEST) ||
+           error_set(error, ERROR_INVALID, "a password has %d to %d bytes", PASSWORD_SHORTEST,
+                     PASSWORD_LONGEST);
+}
+
+/* --- adding */
+
+struct adding {
+    struct call *call;
+    struct account *account;
+    char password[64]; /* made here: told once */
+};
+
+static void adding_end(struct adding *adding, const struct error *error)
+{
+    struct account *account = adding->account;
+    if (error != NULL) {
+        call_fail_copy(adding->call, error);
+        account_free(account);
+    } else {
+        HASH_ADD(hh, account->gateway->accounts, id, sizeof account->id, account);
+        json_t *result = json_of_account(account);
+        if (adding->password[0] != '\0')
+            json_object_set_new(result, "password", json_string(adding->password));
+        call_done(adding->call, result);
+    }
+    OPENSSL_cleanse(adding, sizeof *adding);
+    free(adding);
+}
+
+static void account_stored(void *arg, const struct error *error)
+{
+    adding_end(arg, error);
+}
+
+static void account_key_ready(void *arg, const struct keyring_answer *answer)
+{
+    struct adding *adding = arg;
+    struct account *account = adding->account;
+    struct store_batch *batch;
+    if (answer->error != NULL) {
+        adding_end(adding, answer->error);
+        return;
+    }
+    memcpy(account->fingerprint, answer->fingerprint, sizeof account->fingerprint);
+    account->key_block = buffer_make(1 << 16);
+    if (!buffer_append_bytes(&account->key_block, answer->block) ||
+        (batch = store_begin(account->gateway->store)) == NULL) {
+        adding_end(adding, &(struct error){ERROR_INTERNAL, "out of memory"});
+        return;
+    }
+    if (account_by_name(account->gateway, account->name) != NULL) {
+        store_discard(batch);
+        adding_end(adding, &(struct error){ERROR_EXISTS, "an account of this name was made meanwhile"});
+        return;
+    }
+    put_account(batch, account);
+    store_commit(batch, account_stored, adding);
+}
+
+static void progress(void *arg, const char *what)
+{
+    struct adding *adding = arg;
+    sessions_watch(adding->account->gateway,
+                   json_pack("{s:{s:s,s:s}}", "progress", "what", "account.add", "text", what));
+}
+
+static void password_hashed(void *arg, const char *hash, bool matches)
+{
+    (void)matches;
+    struct adding *adding = arg;
+    struct account *account = adding->account;
+    struct gateway *gateway = account->gateway;
+    char home[24];
+    snprintf(home, sizeof home, "%lld", (long long)account->id);
+    account->password = hash != NULL ? strdup(hash) : NULL;
+    if (account->password == NULL || !vault_new_account(account)) {
+        adding_end(adding, &(struct error){ERROR_INTERNAL, "the password could not be hashed"});
+        return;
+    }
+    struct keyring_secret secret = {.home = home, .passphrase = buffer_view(&account->passphrase)};
+    const char *key = arg_text(adding->call, "key"), *old = arg_text(adding->call, "key_passphrase");
+    uint64_t request = key != NULL ? keyring_import_secret(gateway->keyring, &secret, bytes_of_string(key),
+                                                           bytes_of_string(old != NULL ? old : ""), false,
+                                                           account_key_ready, adding)
+                                   : keyring_create(gateway->keyring, &secret, account->person, false,
+                                                    progress, account_key_ready, adding);
+    if (request == 0)
+        adding_end(adding, &(struct error){ERROR_UNAVAILABLE, "the keyring is busy; try again"});
+}
+
+bool do_account_add(struct call *call, struct error **error)
+{
+    struct gateway *gateway = call->gateway;
+    const char *name = arg_text(call, "name"), *password = arg_text(call, "password"),
+               *person = arg_text(call, "person");
+    if (!handle_valid(name))
+        return error_set(error, ERROR_INVALID,
+                         "an account's name is 1 to 24 of a-z, 0-9, _ and -, and not \"gateway\"");
+    if (account_by_name(gateway, name) != NULL)
+        return error_set(error, ERROR_EXISTS, "an account of this name exists; see account.list");
+    if (!gateway->vault_open)
+        return error_set(error, ERROR_LOCKED, "the vault is locked; run retrogatectl unlock");
+    if (password != NULL && !password_acceptable(password, error))
+        return false;
+    struct adding *adding = calloc(1, sizeof *adding);
+    struct account *account = calloc(1, sizeof *account);
+    if (adding == NULL || account == NULL) {
+        free(adding);
+        free(account);
+        return error_set(error, ERROR_INTERNAL, "out of memory");
+    }
+    adding->call = call;
+    adding->account = account;
+    account->id = ++gateway->last_account;
+    account->gateway = gateway;
+    account->epoch = 1;
+    account->created = clock_wall_ms();
+    account->reserved_change = CHANGE_BLOCK;
+    account->avatar = buffer_make(CHAT_AVATAR_LIMIT);
+    /* The first account is its gateway's operator: most gateways have one person. */
+    account->is_operator = arg_has(call, "operator") ? arg_true(call, "operator") : gateway->accounts == NULL;
+    account->typing = gateway->typing_default;
+    text_copy(account->name, sizeof account->name, name);
+    text_copy(account->person, sizeof account->person, person != NULL ? person : name);
+    if (password == NULL) {
+        password_make(gateway->random, adding->password);
+        password = adding->password;
+    }
+    if (password_hash(gateway, password, password_hashed, adding))
+        return true;
+    account_free(account);
+    free(adding);
+    return error_set(error, ERROR_INTERNAL, "out of memory");
+}
+
+/* --- looking and changing */
+
+bool do_account_list(struct call *call, struct error **error)
+{
+    (void)error;
+    json_t *list = json_array();
+    struct account *account, *next;
+    HASH_ITER(hh, call->gateway->accounts, account, next)
+    json_array_append_new(list, json_of_account(account));
+    call_done(call, json_pack("{s:o}", "accounts", list));
+    return true;
+}
+
+bool do_account_show(struct call *call, struct error **error)
+{
+    (void)error;
+    struct account *account = call->account;
+    struct buffer armor = buffer_make(1 << 17), link = buffer_make(1 << 17);
+    openpgp_armor_key(&armor, buffer_view(&account->key_block));
+    link_write_certificate(&link, account->fingerprint, account->person, buffer_view(&account->key_block));
+    json_t *result = json_of_account(account);
+    json_object_set_new(result, "key", json_string(buffer_string(&armor)));
+    json_object_set_new(result, "link", json_string(buffer_string(&link)));
+    buffer_free(&armor);
+    buffer_free(&link);
+    call_done(call, result);
+    return true;
+}
+
+struct setting {
+    struct call *call;
+    bool typing, is_operator;
+    struct buffer avatar;
+    char state_text[256];
+    char *password;
+    int64_t change;
+};
+
+static void tell_chats(struct account *account)
+{
+    struct conversation *conversation, *next;
+    HASH_ITER(hh, account->conversations, conversation, next)
+    {
+        struct route *route;
+        DL_FOREACH(conversation->routes, route)
+        {
+            if (route->chat == NULL)
+                continue;
+            chat_set_avatar(route->chat, buffer_view(&account->avatar), NULL);
+            chat_set_state_text(route->chat, bytes_of_string(account->state_text));
+            route_mark_dirty(route);
+        }
+    }
+    conversations_drain(account->gateway);
+}
+
+static void account_changed(void *arg, const struct error *error)
+{
+    struct setting *setting = arg;
+    struct account *account = setting->call->account;
+    if (error != NULL) {
+        call_fail_copy(setting->call, error);
+        buffer_free(&setting->avatar);
+        free(setting->password);
+    } else {
+        account->typing = setting->typing;
+        account->is_operator = setting->is_operator;
+        buffer_free(&account->avatar);
+        account->avatar = setting->avatar;
+        memcpy(account->state_text, setting->state_text, sizeof account->state_text);
+        if (setting->password != NULL) {
+            free(account->password);
+            account->password = setting->password;
+        }
+        account->change = setting->change;
+        ring_put(account, account->change, "account", 0, json_of_account(account));
+        tell_chats(account);
+        call_done(setting->call, json_of_account(account));
+    }
+    free(setting);
+}
+
+/* Stores the account as `setting` will make it. */
+static bool setting_commit(struct setting *setting, struct error **error)
+{
+    struct account *account = setting->call->account;
+    struct write *write = write_begin(account->gateway, account);
+    if (write == NULL)
+        return error_set(error, ERROR_INTERNAL, "out of memory");
+    setting->change = write_change(write);
+    struct account changed = *account;
+    changed.typing = setting->typing;
+    changed.is_operator = setting->is_operator;
+    changed.avatar = setting->avatar;
+    memcpy(changed.state_text, setting->state_text, sizeof changed.state_text);
+    if (setting->password != NULL)
+        changed.password = setting->password;
+    put_account(write->batch, &changed);
+    write_commit(write, account_changed, setting);
+    return true;
+}
+
+static struct setting *setting_new(struct call *call)
+{
+    struct setting *setting = calloc(1, sizeof *setting);
+    if (setting == NULL)
+        return NULL;
+    setting->call = call;
+    setting->typing = call->account->typing;
+    setting->is_operator = call->account->is_operator;
+    setting->avatar = buffer_make(CHAT_AVATAR_LIMIT);
+    buffer_append_bytes(&setting->avatar, buffer_view(&call->account->avatar));
+    memcpy(setting->state_text, call->account->state_text, sizeof setting->state_text);
+    return setting;
+}
+
+static bool image(struct bytes data)
+{
+    static const uint8_t png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, jpeg[] = {0xff, 0xd8, 0xff};
+    return data.size == 0 ||
+           (data.size > 8 && (memcmp(data.data, png, 8) == 0 || memcmp(data.data, jpeg, 3) == 0));
+}
+
+bool do_account_set(struct call *call, struct error **error)
+{
+    if (arg_has(call, "operator") && call->session != NULL && !gateway_is_operator(call->session))
+        return error_set(error, ERROR_DENIED, "only the operator makes operators");
+    struct setting *setting = setting_new(call);
+    bool good = setting != NULL;
+    if (good && arg_has(call, "typing"))
+        setting->typing = arg_true(call, "typing");
+    if (good && arg_has(call, "operator"))
+        setting->is_operator = arg_true(call, "operator");
+    if (good && arg_has(call, "state_text"))
+        text_copy(setting->state_text, sizeof setting->state_text, arg_text(call, "state_text"));
+    if (good && arg_has(call, "avatar")) {
+        buffer_clear(&setting->avatar);
+        good = radix64_decode(&setting->avatar, bytes_of_string(arg_text(call, "avatar"))) &&
+               image(buffer_view(&setting->avatar));
+        if (!good)
+            error_set(error, ERROR_INVALID, "avatar: base64 of a PNG or JPEG of at most %d bytes",
+                      CHAT_AVATAR_LIMIT);
+    }
+    good = good && setting_commit(setting, error);
+    if (!good && setting != NULL) {
+        buffer_free(&setting->avatar);
+        free(setting);
+    }
+    return good || error_set(error, ERROR_INTERNAL, "out of memory");
+}
+
+/* --- passwords */
+
+static void new_password_hashed(void *arg, const char *hash, bool matches)
+{
+    (void)matches;
+    struct call *call = arg;
+    struct error *error = NULL;
+    struct setting *setting = hash != NULL ? setting_new(call) : NULL;
+    if (setting != NULL && (setting->password = strdup(hash)) != NULL && setting_commit(setting, &error))
+        return;
+    if (setting != NULL) {
+        buffer_free(&setting->avatar);
+        free(setting->password);
+        free(setting);
+    }
+    call_fail(call, error);
+}
+
+static void old_password_checked(void *arg, const char *hash, bool matches)
+{
+    (void)hash;
+    struct call *call = arg;
+    if (!matches)
+        call_fail_copy(call, &(struct error){ERROR_DENIED, "the old password is wrong"});
+    else if (!password_hash(call->gateway, arg_text(call, "password"), new_password_hashed, call))
+        call_fail(call, NULL);
+}
+
+bool do_account_password(struct call *call, struct error **error)
+{
+    const char *password = arg_text(call, "password"), *old = arg_text(call, "old");
+    if (!password_acceptable(password, error))
+        return false;
+    bool as_operator = call->session != NULL && call->session->account == NULL;
+    if (!as_operator && old == NULL)
+        return error_set(error, ERROR_DENIED, "give the old password too");
+    bool started =
+        as_operator ? password_hash(call->gateway, password, new_password_hashed, call)
+                    : password_check(call->gateway, old, call->account->password, old_password_checked, call);
+    return started || error_set(error, ERROR_INTERNAL, "out of memory");
+}
+
+static void home_forgotten(void *arg, const struct keyring_answer *answer)
+{
+    (void)arg;
+    if (answer->error != NULL)
+        log_warn("core", "event=home-not-removed error=\"%s\"", answer->error->text);
+}
+
+static void account_removed(void *arg, const struct error *error)
+{
+    struct call *call = arg;
+    struct account *account = call->account;
+    if (error != NULL) {
+        call_fail_copy(call, error);
+        return;
+    }
+    char home[24];
+    snprintf(home, sizeof home, "%lld", (long long)account->id);
+    struct conversation *conversation, *next;
+    HASH_ITER(hh, account->conversations, conversation, next)
+    {
+        struct route *route;
+        DL_FOREACH(conversation->routes, route)
+        route_stop(route);
+    }
+    sessions_end(account, NULL, "the account was removed");
+    account->removed = true;
+    HASH_DELETE(hh, call->gateway->accounts, account);
+    /* Commits under way may still speak of it: it is freed with the gateway. */
+    account->next_grave = call->gateway->account_graves;
+    call->gateway->account_graves = account;
+    keyring_forget(call->gateway->keyring, home, home_forgotten, NULL);
+    call->account = NULL;
+    call_done(call, NULL);
+}
+
+bool do_account_remove(struct call *call, struct error **error)
+{
+    struct account *account = account_by_name(call->gateway, arg_text(call, "account"));
+    if (account == NULL)
+        return error_set(error, ERROR_NOT_FOUND, "no such account; see account.list");
+    if (!arg_true(call, "sure"))
+        return error_set(error, ERROR_INVALID,
+                         "this deletes the account's key, contacts and history for ever; say \"sure\": true");
+    struct store_batch *batch = store_begin(call->gateway->store);
+    if (batch == NULL)
+        return error_set(error, ERROR_INTERNAL, "out of memory");
+    call->account = account;
+    store_delete_account(batch, account->id);
+    store_commit(batch, account_removed, call);
+    return true;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/changes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/commands.h"
+#include "core/conversations.h"
+#include "core/write.h"
+
+enum { PULL_DEFAULT = 200 };
+
+/* --- the ring */
+
+static void put_entry(struct account *account, struct ring_entry entry)
+{
+    struct ring_entry *slot = &account->ring[account->ring_next];
+    account->ring_next = (account->ring_next + 1) % RING_SIZE;
+    if (slot->change > account->ring_floor)
+        account->ring_floor = slot->change;
+    json_decref(slot->value);
+    *slot = entry;
+}
+
+/* An object shows only under its last number. */
+static void replace_older(struct account *account, const char *kind, int64_t seq, const json_t *object)
+{
+    const json_t *id = json_object_get(object, "id");
+    for (size_t i = 0; i < RING_SIZE; i++) {
+        struct ring_entry *entry = &account->ring[i];
+        if (entry->value == NULL || entry->seq != seq)
+            continue;
+        const json_t *other = json_object_get(entry->value, kind);
+        if (other != NULL && (seq != 0 || json_equal(json_object_get(other, "id"), id))) {
+            json_decref(entry->value);
+            entry->value = NULL;
+        }
+    }
+}
+
+void ring_put(struct account *account, int64_t change, const char *kind, int64_t seq, json_t *object)
+{
+    if (object == NULL) {
+        ring_forget_before(account, change);
+        return;
+    }
+    /* A new line has no older self; looking for it would be the dearest part of a line's way. */
+    if (seq == 0 || json_integer_value(json_object_get(object, "seq")) != account->ring_newest_seq + 1)
+        replace_older(account, kind, seq, object);
+    if (seq > account->ring_newest_seq)
+        account->ring_newest_seq = seq;
+    json_t *value = json_pack("{s:I,s:o}", "change", (json_int_t)change, kind, object);
+    put_entry(account, (struct ring_entry){change, seq, value});
+}
+
+json_t *ring_line(const struct account *account, int64_t seq)
+{
+    for (size_t i = 0; i < RING_SIZE; i++) {
+        const struct ring_entry *entry = &account->ring[i];
+        if (entry->value != NULL && entry->seq == seq)
+            return json_incref(json_object_get(entry->value, "line"));
+    }
+    return NULL;
+}
+
+void ring_forget_before(struct account *account, int64_t change)
+{
+    if (change > account->ring_floor)
+        account->ring_floor = change;
+}
+
+void ring_clear(struct account *account)
+{
+    for (size_t i = 0; i < RING_SIZE; i++) {
+        json_decref(account->ring[i].value);
+        account->ring[i].value = NULL;
+    }
+}
+
+static int by_change(const void *a, const void *b)
+{
+    const struct ring_entry *first = a, *second = b;
+    return first->change < second->change ? -1 : first->change > second->change;
+}
+
+/* Entries of the ring with change in (after, upto], sorted: numbers may arrive slightly out of order. */
+static size_t ring_select(const struct account *account, int64_t after, int64_t upto, struct ring_entry *out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < RING_SIZE; i++) {
+        const struct ring_entry *entry = &account->ring[i];
+        if (entry->value != NULL && entry->change > after && entry->change <= upto)
+            out[count++] = *entry;
+    }
+    qsort(out, count, sizeof *out, by_change);
+    return count;
+}
+
+/* --- pulling */
+
+struct pull {
+    struct call *call;
+    struct account *account;
+    int64_t after, upto;
+    unsigned max;
+    json_t *lines; /* history */
+    struct ring_entry *entries;
+    size_t count, room;
+    bool full, reversed;
+};
+
+static void pull_free(struct pull *pull)
+{
+    for (size_t i = 0; i < pull->count; i++)
+        json_decref(pull->entries[i].value);
+    free(pull->entries);
+    json_decref(pull->lines);
+    free(pull);
+}
+
+static void pull_add(struct pull *pull, int64_t change, const char *kind, json_t *object)
+{
+    if (change <= pull->after || change > pull->upto || object == NULL) {
+        json_decref(object);
+        return;
+    }
+    if (pull->count == pull->room) {
+        size_t room = pull->room > 0 ? pull->room * 2 : 64;
+        struct ring_entry *entries = realloc(pull->entries, room * sizeof *entries);
+        if (entries == NULL) {
+            json_decref(object);
+            return;
+        }
+        pull->entries = entries;
+        pull->room = room;
+    }
+    pull->entries[pull->count++] =
+        (struct ring_entry){change, 0, json_pack("{s:I,s:o}", "change", (json_int_t)change, kind, object)};
+}
+
+static void pull_answer(struct pull *pull)
+{
+    qsort(pull->entries, pull->count, sizeof *pull->entries, by_change);
+    size_t shown = pull->count < pull->max ? pull->count : pull->max;
+    bool more = shown < pull->count || pull->full;
+    /* When lines were cut, what lies behind the last of them has not been read. */
+    int64_t next = more && shown > 0 ? pull->entries[shown - 1].change : pull->upto;
+    json_t *changes = json_array();
+    for (size_t i = 0; i < shown; i++)
+        json_array_append(changes, pull->entries[i].value);
+    call_done(pull->call, json_pack("{s:I,s:I,s:b,s:o}", "epoch", (json_int_t)pull->account->epoch, "change",
+                                    (json_int_t)next, "more", more, "changes", changes));
+    pull_free(pull);
+}
+
+static void pull_gone(void *arg, const char *kind, int64_t id, int64_t change)
+{
+    struct pull *pull = arg;
+    pull_add(pull, change, "gone", json_pack("{s:I}", kind, (json_int_t)id));
+}
+
+static void pull_gone_done(void *arg, const struct error *error)
+{
+    struct pull *pull = arg;
+    if (error != NULL) {
+        call_fail_copy(pull->call, error);
+        pull_free(pull);
+        return;
+    }
+    struct account *account = pull->account;
+    struct contact *contact, *next_contact;
+    HASH_ITER(hh, account->contacts, contact, next_contact)
+    pull_add(pull, contact->change, "contact", json_of_contact(contact));
+    struct conversation *conversation, *next_conversation;
+    HASH_ITER(hh, account->conversations, conversation, next_conversation)
+    pull_add(pull, conversation->change, "conversation", json_of_conversation(conversation));
+    struct invite *invite, *next_invite;
+    HASH_ITER(hh, account->invites, invite, next_invite)
+    pull_add(pull, invite->change, "invite", json_of_invite(invite));
+    pull_add(pull, account->change, "account", json_of_account(account));
+    pull_answer(pull);
+}
+
+static void pull_line(void *arg, const struct line_row *row)
+{
+    struct pull *pull = arg;
+    pull_add(pull, row->change, "line", json_of_line(pull->account, row));
+}
+
+static void pull_lines_done(void *arg, const struct error *error)
+{
+    struct pull *pull = arg;
+    if (error != NULL) {
+        call_fail_copy(pull->call, error);
+        pull_free(pull);
+        return;
+    }
+    if (pull->count >= pull->max) {
+        pull->full = true;
+        pull->upto = pull->entries[pull->count - 1].change;
+    }
+    store_gone(pull->account->gateway->store, pull->account->id, pull->after, pull_gone, pull_gone_done,
+               pull);
+}
+
+bool do_changes(struct call *call, struct error **error)
+{
+    struct account *account = call->account;
+    int64_t after = arg_int(call, "after", 0), max = arg_int(call, "max", PULL_DEFAULT);
+    if (after < 0 || max < 1 || max > 500)
+        return error_set(error, ERROR_INVALID, "changes: after is at least 0, max from 1 to 500");
+    struct pull *pull = calloc(1, sizeof *pull);
+    if (pull == NULL)
+        return error_set(error, ERROR_INTERNAL, "out of memory");
+    *pull = (struct pull){.call = call,
+                          .account = account,
+                          .after = after,
+                          .upto = change_visible(account),
+                          .max = (unsigned)max};
+    if (after < account->ring_floor) {
+        store_lines_changed(account->gateway->store, account->id, after, pull->max, pull_line,
+                            pull_lines_done, pull);
+        return true;
+    }
+    pull->entries = malloc(RING_SIZE * sizeof *pull->entries);
+    if (pull->entries != NULL) {
+        pull->room = RING_SIZE;
+        pull->count = ring_select(account, after, pull->upto, pull->entries);
+        for (size_t i = 0; i < pull->count; i++)
+            json_incref(pull->entries[i].value);
+    }
+    pull_answer(pull);
+    return true;
+}
+
+static void history_line(void *arg, const struct line_row *row)
+{
+    struct pull *pull = arg;
+    json_t *line = json_of_line(pull->account, row);
+    if (pull->reversed)
+        json_array_insert_new(pull->lines, 0, line);
+    else
+        json_array_append_new(pull->lines, line);
+}
+
+static void history_done(void *arg, const struct error *error)
+{
+    struct pull *pull = arg;
+    if (error != NULL)
+        call_fail_copy(pull->call, error);
+    else
+        call_done(pull->call, json_pack("{s:O}", "lines", pull->lines));
+    pull_free(pull);
+}
+
+bool do_history(struct call *call, struct error **error)
+{
+    struct account *account = call->account;
+    struct conversation *conversation = arg_conversation(call, error);
+    int64_t max = arg_int(call, "max", PULL_DEFAULT);
+    if (conversation == NULL)
+        return false;
+    if (max < 1 || max > 500 || (arg_has(call, "before") && arg_has(call, "after")))
+        return error_set(error, ERROR_INVALID, "history: max from 1 to 500, and either before or after");
+    struct pull *pull = calloc(1, sizeof *pull);
+    if (pull == NULL)
+        return error_set(error, ERROR_INTERNAL, "out of memory");
+    *pull = (struct pull){
+        .call = call, .account = account, .lines = json_array(), .reversed = !arg_has(call, "after")};
+    if (pull->reversed)
+        store_history(account->gateway->store, account->id, conversation->id,
+                      arg_int(call, "before", INT64_MAX), (unsigned)max, history_line, history_done, pull);
+    else
+        store_history_after(account->gateway->store, account->id, conversation->id, arg_int(call, "after", 0),
+                            (unsigned)max, history_line, history_done, pull);
+    return true;
+}

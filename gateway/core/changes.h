@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef RETROGATE_CORE_CHANGES_H
+#define RETROGATE_CORE_CHANGES_H
+
+#include "core/session.h"
+
+/* The account's changes as clients pull them: recent ones from a ring in memory, older ones from the store
+ * merged with the objects in memory. */
+
+/* Remembers a committed change. Takes the reference of `object`. `seq` of a line, else 0. */
+void ring_put(struct account *account, int64_t change, const char *kind, int64_t seq, json_t *object);
+/* The remembered line, so that a change of its delivery need not read it: a new reference, or NULL. */
+json_t *ring_line(const struct account *account, int64_t seq);
+/* A change of a line that is not remembered: clients below it read from the store. */
+void ring_forget_before(struct account *account, int64_t change);
+void ring_clear(struct account *account);
+
+bool do_changes(struct call *call, struct error **error);
+bool do_history(struct call *call, struct error **error);
+
+/* The JSON of the contract. New references; NULL without memory. */
+json_t *json_of_account(const struct account *account);
+json_t *json_of_contact(const struct contact *contact);
+json_t *json_of_conversation(const struct conversation *conversation);
+json_t *json_of_invite(const struct invite *invite);
+json_t *json_of_line(const struct account *account, const struct line_row *row);
+json_t *json_of_friend(const struct gateway *gateway, const struct friend *entry);
+
+#endif

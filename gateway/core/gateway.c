@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "core/accounts.h"
+#include "core/conversations.h"
+#include "core/invites.h"
+#include "core/login.h"
+#include "core/network.h"
+#include "core/rows.h"
+#include "core/session.h"
+#include "core/text.h"
+#include "core/vault.h"
+
+static const uint64_t MINUTE_MS = 60000;
+
+int64_t next_id(struct gateway *gateway)
+{
+    return ++gateway->last_id;
+}
+
+static void sweep(struct gateway *gateway)
+{
+    struct account *account, *next_account;
+    HASH_ITER(hh, gateway->accounts, account, next_account)
+    {
+        struct conversation *conversation, *next;
+        HASH_ITER(hh, account->conversations, conversation, next)
+        conversation_sweep(conversation);
+    }
+    struct conversation **link = &gateway->graves;
+    while (*link != NULL) {
+        struct conversation *grave = *link;
+        if (conversation_sweep(grave)) {
+            *link = grave->next_grave;
+            conversation_free(grave);
+        } else {
+            link = &grave->next_grave;
+        }
+    }
+}
+
+static void each_minute(uv_timer_t *timer)
+{
+    struct gateway *gateway = timer->data;
+    invites_expire(gateway);
+    sweep(gateway);
+}
+
+static void on_check(uv_check_t *check)
+{
+    sessions_flush(check->data);
+}
+
+static void on_prepare(uv_prepare_t *prepare)
+{
+    sessions_flush(prepare->data);
+}
+
+static bool copy_options(struct gateway *gateway, const struct core_options *options, struct error **error)
+{
+    if (strlen(options->directory) > 60 || options->directory[0] != '/')
+        return error_set(
+            error, ERROR_INVALID,
+            "state directory %s: must be absolute and at most 60 bytes (gpg-agent's socket is below it)",
+            options->directory);
+    text_copy(gateway->directory, sizeof gateway->directory, options->directory);
+    text_copy(gateway->node_name, sizeof gateway->node_name, options->node_name);
+    gateway->friend_options = options->friends;
+    if (options->friends.dns != NULL) {
+        text_copy(gateway->friend_dns, sizeof gateway->friend_dns, options->friends.dns);
+        gateway->friend_options.dns = gateway->friend_dns;
+    }
+    if (options->friends.proxy != NULL) {
+        text_copy(gateway->friend_proxy, sizeof gateway->friend_proxy, options->friends.proxy);
+        gateway->friend_options.proxy = gateway->friend_proxy;
+    }
+    gateway->friend_options.version = "retrogate " RETROGATE_VERSION;
+    gateway->typing_default = options->typing_default;
+    return true;
+}
+
+static void free_node(struct gateway *gateway)
+{
+    buffer_free(&gateway->node_key_block);
+    buffer_free(&gateway->node_certificate);
+    buffer_free(&gateway->node_private_key);
+    buffer_free(&gateway->node_passphrase);
+}
+
+static void free_memory(struct gateway *gateway)
+{
+    struct account *account, *next_account;
+    HASH_ITER(hh, gateway->accounts, account, next_account)
+    {
+        HASH_DELETE(hh, gateway->accounts, account);
+        account_free(account);
+    }
+    while ((account = gateway->account_graves) != NULL) {
+        gateway->account_graves = account->next_grave;
+        account_free(account);
+    }
+    struct conversation *conversation;
+    while ((conversation = gateway->graves) != NULL) {
+        gateway->graves = conversation->next_grave;
+        conversation_free(conversation);
+    }
+    struct contact *contact;
+    while ((contact = gateway->contact_graves) != NULL) {
+        gateway->contact_graves = contact->next_grave;
+        buffer_free(&contact->key_block);
+        free(contact);
+    }
+    struct friend *entry, *next;
+    HASH_ITER(hh, gateway->friend_map, entry, next)
+    {
+        HASH_DELETE(hh, gateway->friend_map, entry);
+        buffer_free(&entry->key_block);
+        free(entry);
+    }
+    login_forget(gateway);
+    free_node(gateway);
+    router_free(gateway->router);
+    classic_cipher_free(gateway->cipher);
+    json_decref(gateway->listening);
+    OPENSSL_cleanse(gateway->vault_key, sizeof gateway->vault_key);
+    free(gateway);
+}
+
+struct gateway *gateway_open(uv_loop_t *loop, const struct core_options *options, struct error **error)
+{
+    struct gateway *gateway = calloc(1, sizeof *gateway);
+    if (gateway == NULL) {
+        error_set(error, ERROR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    gateway->loop = loop;
+    gateway->random = &random_system;
+    gateway->started = uv_now(loop);
+    gateway->router_due = UINT64_MAX;
+    gateway->cipher = classic_cipher_new();
+    gateway->router = router_new(&options->router, gateway->random, uv_now(loop));
+    char keys[128];
+    snprintf(keys, sizeof keys, "%s/keys", options->directory);
+    const struct keyring_options keyring_options = {
+        .program = options->keyring_program, .directory = keys, .workers = options->keyring_workers};
+    bool good = copy_options(gateway, options, error);
+    if (good && (gateway->cipher == NULL || gateway->router == NULL))
+        good = error_set(error, ERROR_INTERNAL, "out of memory");
+    good = good && load(gateway, error);
+    if (good)
+        good = (gateway->keyring = keyring_start(loop, &keyring_options, error)) != NULL;
+    if (!good) {
+        if (gateway->store != NULL)
+            store_close(gateway->store);
+        free_memory(gateway);
+        return NULL;
+    }
+    uv_timer_init(loop, &gateway->router_timer);
+    uv_timer_init(loop, &gateway->minute);
+    uv_check_init(loop, &gateway->check);
+    uv_prepare_init(loop, &gateway->prepare);
+    gateway->open_handles = 4;
+    gateway->router_timer.data = gateway->minute.data = gateway->check.data = gateway->prepare.data = gateway;
+    uv_timer_start(&gateway->minute, each_minute, MINUTE_MS, MINUTE_MS);
+    uv_check_start(&gateway->check, on_check);
+    uv_prepare_start(&gateway->prepare, on_prepare);
+    if (!vault_start(gateway, options->vault_key_file, options->vault_key_create, error)) {
+        gateway_close(gateway, NULL, NULL);
+        return NULL;
+    }
+    invites_expire(gateway);
+    network_start(gateway);
+    return gateway;
+}
+
+void gateway_on_ready(struct gateway *gateway, void (*ready)(void *arg, const struct error *error), void *arg)
+{
+    gateway->ready = ready;
+    gateway->ready_arg = arg;
+    if (gateway->phase == NODE_READY)
+        ready(arg, NULL);
+    else if (gateway->phase == NODE_FAILED)
+        ready(arg, &(struct error){ERROR_INTERNAL, "the node could not start; the log says why"});
+}
+
+void gateway_set_listening(struct gateway *gateway, json_t *listening)
+{
+    json_decref(gateway->listening);
+    gateway->listening = json_incref(listening);
+}
+
+void gateway_set_node_name(struct gateway *gateway, const char *name)
+{
+    text_copy(gateway->node_name, sizeof gateway->node_name, name);
+}
+
+/* --- the end */
+
+static void handle_closed(uv_handle_t *handle)
+{
+    struct gateway *gateway = handle->data;
+    if (--gateway->open_handles > 0)
+        return;
+    void (*closed)(void *arg) = gateway->closed;
+    void *arg = gateway->closed_arg;
+    free_memory(gateway);
+    if (closed != NULL)
+        closed(arg);
+}
+
+static void finish(struct gateway *gateway)
+{
+    keyring_stop(gateway->keyring);
+    /* Answers of the last commits may still finish calls. */
+    store_close(gateway->store);
+    sessions_flush(gateway);
+    uv_close((uv_handle_t *)&gateway->router_timer, handle_closed);
+    uv_close((uv_handle_t *)&gateway->minute, handle_closed);
+    uv_close((uv_handle_t *)&gateway->check, handle_closed);
+    uv_close((uv_handle_t *)&gateway->prepare, handle_closed);
+}
+
+static void links_closed(void *arg)
+{
+    struct gateway *gateway = arg;
+    gateway->friends = NULL;
+    finish(gateway);
+}
+
+static void stop_routes(struct gateway *gateway)
+{
+    struct account *account, *next_account;
+    HASH_ITER(hh, gateway->accounts, account, next_account)
+    {
+        struct conversation *conversation, *next;
+        HASH_ITER(hh, account->conversations, conversation, next)
+        {
+            struct route *route;
+            DL_FOREACH(conversation->routes, route)
+            route_stop(route);
+        }
+    }
+}
+
+void gateway_close(struct gateway *gateway, void (*closed)(void *arg), void *arg)
+{
+    gateway->phase = NODE_CLOSING;
+    gateway->closed = closed;
+    gateway->closed_arg = arg;
+    sessions_end_all(gateway, "the gateway is stopping");
+    stop_routes(gateway);
+    if (gateway->friends != NULL)
+        friends_close(gateway->friends, links_closed, gateway);
+    else
+        finish(gateway);
+}

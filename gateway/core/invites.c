@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/invites.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "core/changes.h"
+#include "core/commands.h"
+#include "core/contacts.h"
+#include "core/conversations.h"
+#include "core/rows.h"
+#include "core/text.h"
+#include "core/vault.h"
+#include "core/write.h"
+#include "wire/link.h"
+
+static const int64_t DAY_S = 86400, ROUTE_IDLE_MS = INT64_C(30) * 86400 * 1000;
+
+static json_t *with_link(const struct invite *invite)
+{
+    json_t *object = json_of_invite(invite);
+    struct buffer link = buffer_make(1 << 16);
+    link.secret = true;
+    if (invite->own && strcmp(invite->state, "open") == 0 && invite->link_wrapped.memory != NULL &&
+        vault_unwrap_for(invite->account, "link", buffer_view(&invite->link_wrapped), &link))
+        json_object_set_new(object, "link", json_string(buffer_string(&link)));
+    buffer_free(&link);
+    return object;
+}
+
+/* An invite, its route and, where there was none, the conversation: made together, stored together. */
+struct offer {
+    struct call *call;
+    struct account *account;
+    struct contact *contact;
+    struct invite *invite;
+    struct route *route;
+    struct conversation *conversation;
+    bool conversation_made;
+    struct buffer blob; /* opening: what is to be decrypted */
+    int64_t hint_expires;
+    json_t *warnings;
+    bool named; /* the inviter's key came with the call */
+    struct error *error;
+};
+
+static void offer_free(struct offer *offer)
+{
+    if (offer->invite != NULL) {
+        buffer_free(&offer->invite->link_wrapped);
+        free(offer->invite);
+    }
+    if (offer->route != NULL) {
+        OPENSSL_cleanse(offer->route->keys, sizeof offer->route->keys);
+        buffer_free(&offer->route->keys_wrapped);
+        free(offer->route);
+    }
+    if (offer->conversation_made)
+        free(offer->conversation);
+    buffer_free(&offer->blob);
+    json_decref(offer->warnings);
+    error_free(offer->error);
+    free(offer);
+}
+
+static void offer_fail(struct offer *offer, const struct error *error)
+{
+    call_fail_copy(offer->call, error);
+    offer_free(offer);
+}
+
+static void offer_out_of_memory(struct offer *offer)
+{
+    offer_fail(offer, &(struct error){ERROR_INTERNAL, "out of memory"});
+}
+
+static struct offer *offer_new(struct call *call)
+{
+    struct offer *offer = calloc(1, sizeof *offer);
+    if (offer == NULL)
+        return NULL;
+    offer->call = call;
+    offer->account = call->account;
+    offer->invite = calloc(1, sizeof *offer->invite);
+    offer->route = calloc(1, sizeof *offer->route);
+    offer->warnings = json_array();
+    if (offer->invite == NULL || offer->route == NULL) {
+        offer_free(offer);
+        return NULL;
+    }
+    offer->invite->id = next_id(call->gateway);
+    offer->invite->account = call->account;
+    offer->invite->created = offer->route->created = clock_wall_ms();
+    snprintf(offer->invite->state, sizeof offer->invite->state, "open");
+    offer->route->id = next_id(call->gateway);
+    offer->route->invite = offer->invite->id;
+    return offer;
+}
+
+static void offer_stored(void *arg, const struct error *error)
+{
+    struct offer *offer = arg;
+    struct account *account = offer->account;
+    if (error != NULL) {
+        offer_fail(offer, error);
+        return;
+    }
+    struct conversation *conversation = offer->conversation;
+    struct invite *invite = offer->invite;
+    struct route *route = offer->route;
+    if (offer->conversation_made && offer->contact->conversation != NULL) {
+        /* Two offers to a new contact at once: the first one's conversation stands. */
+        free(conversation);
+        conversation = route->conversation = offer->contact->conversation;
+    } else if (offer->conversation_made) {
+        HASH_ADD(hh, account->conversations, id, sizeof conversation->id, conversation);
+        offer->contact->conversation = conversation;
+    }
+    offer->conversation_made = false;
+    offer->invite = NULL;
+    offer->route = NULL;
+    conversation->open = true;
+    conversation->closed_at = 0;
+    HASH_ADD(hh, account->invites, id, sizeof invite->id, invite);
+    DL_APPEND(conversation->routes, route);
+    ring_put(account, invite->change, "invite", 0, json_of_invite(invite));
+    if (!route_start(route))
+        log_error("core", "event=route-not-started route=%s", log_name(&route->id, sizeof route->id));
+    route->wanted = true;
+    conversation_changed(conversation);
+    conversation_settle(conversation);
+    if (invite->own) {
+        call_done(offer->call, with_link(invite));
+    } else {
+        json_t *result = json_of_conversation(conversation);
+        json_object_set_new(result, "contact", json_of_contact(offer->contact));
+        json_object_set(result, "warnings", offer->warnings);
+        call_done(offer->call, result);
+    }
+    conversation_wake(conversation);
+    offer_free(offer);
+}
+
+static void offer_store(struct offer *offer)
+{
+    struct account *account = offer->account;
+    offer->conversation = contact_conversation(offer->contact, &offer->conversation_made);
+    if (offer->conversation == NULL) {
+        offer_out_of_memory(offer);
+        return;
+    }
+    struct route *route = offer->route;
+    struct write *write = write_begin(account->gateway, account);
+    route->conversation = offer->conversation;
+    route->role = offer->invite->own ? CHAT_INVITER : CHAT_GUEST;
+    account->gateway->random->fill(account->gateway->random->state, route->keys + 16, 16);
+    offer->invite->contact = offer->contact;
+    if (write == NULL || !vault_close_route(route)) {
+        if (write != NULL)
+            write_discard(write);
+        offer_out_of_memory(offer);
+        return;
+    }
+    OPENSSL_cleanse(route->keys, sizeof route->keys);
+    offer->invite->change = write_change(write);
+    struct conversation stored = *offer->conversation;
+    stored.open = true;
+    stored.closed_at = 0;
+    stored.change = write_change(write);
+    if (offer->conversation_made)
+        offer->conversation->change = stored.change;
+    put_conversation(write->batch, &stored);
+    put_invite(write->batch, offer->invite);
+    put_route(write->batch, route);
+    write_commit(write, offer_stored, offer);
+}
+
+static struct keyring_secret secret_of(const struct account *account, char home[24])
+{
+    snprintf(home, 24, "%lld", (long long)account->id);
+    struct keyring_secret secret = {.home = home, .passphrase = buffer_view(&account->passphrase)};
+    memcpy(secret.fingerprint, account->fingerprint, sizeof secret.fingerprint);
+    return secret;
+}
+
+static bool usable(const struct account *account, struct error **error)
+{
+    return account->unlocked ||
+           error_set(error, ERROR_LOCKED, "the vault is locked; run retrogatectl unlock");
+}
+
+/* --- making one */
+
+static void invite_made(void *arg, const struct keyring_answer *answer)
+{
+    struct offer *offer = arg;
+    struct account *account = offer->account;
+    if (answer->error != NULL) {
+        offer_fail(offer, answer->error);
+        return;
+    }
+    char id[17];
+    struct buffer link = buffer_make(1 << 16);
+    link.secret = true;
+    hex_upper(id, offer->contact->fingerprint + 12, 8);
+    offer->invite->link_wrapped = buffer_make(1 << 16);
+    bool good = link_write_private_chat(&link, offer->invite->expires / 1000, id, answer->link_blob, false) &&
+                vault_wrap_for(account, "link", buffer_view(&link), &offer->invite->link_wrapped);
+    buffer_free(&link);
+    if (good)
+        offer_store(offer);
+    else
+        offer_out_of_memory(offer);
+}
+
+static void invite_for(struct offer *offer, struct contact *contact)
+{
+    struct account *account = offer->account;
+    const struct random_source *random = account->gateway->random;
+    char home[24];
+    struct keyring_secret secret = secret_of(account, home);
+    struct keyring_invite invite = {
+        .expires = offer->invite->expires / 1000,
+        .addressee = buffer_view(&contact->key_block),
+    };
+    offer->contact = contact;
+    random->fill(random->state, offer->route->hash, sizeof offer->route->hash);
+    random->fill(random->state, offer->route->keys, 16);
+    memcpy(invite.hash, offer->route->hash, sizeof invite.hash);
+    memcpy(invite.key, offer->route->keys, sizeof invite.key);
+    if (keyring_invite_new(account->gateway->keyring, &secret, &invite, invite_made, offer) == 0)
+        offer_fail(offer, &(struct error){ERROR_UNAVAILABLE, "the keyring is busy; try again"});
+    OPENSSL_cleanse(&invite, sizeof invite);
+}
+
+static void addressee_ready(void *arg, struct contact *contact, const struct error *error)
+{
+    if (error != NULL)
+        offer_fail(arg, error);
+    else
+        invite_for(arg, contact);
+}
+
+bool do_invite_new(struct call *call, struct error **error)
+{
+    int64_t valid = arg_int(call, "valid", DAY_S), uses = arg_int(call, "uses", 1);
+    struct contact *contact = NULL;
+    if (!usable(call->account, error))
+        return false;
+    if (valid < 60 || valid > 366 * DAY_S)
+        return error_set(error, ERROR_INVALID, "valid: from 60 seconds to 366 days (31622400)");
+    if (uses != -1 && (uses < 1 || uses > 1000))
+        return error_set(error, ERROR_INVALID, "uses: 1 to 1000, or -1 for no limit");
+    if (arg_has(call, "contact") == arg_has(call, "key"))
+        return error_set(error, ERROR_INVALID, "name either a contact or give the key of somebody new");
+    if (arg_has(call, "contact") && (contact = arg_contact(call, error)) == NULL)
+        return false;
+    struct offer *offer = offer_new(call);
+    if (offer == NULL)
+        return error_set(error, ERROR_INTERNAL, "out of memory");
+    offer->invite->own = true;
+    offer->invite->uses_left = uses;
+    offer->invite->expires = (clock_wall_ms() / 1000 + valid) * 1000;
+    if (contact != NULL) {
+        invite_for(offer, contact);
+        return true;
+    }
+    if (contact_ensure(call->account, arg_text(call, "key"), NULL, NULL, addressee_ready, offer, error))
+        return true;
+    offer_free(offer);
+    return false;
+}
+
+/* --- opening one */
+
+static struct route *route_with_hash(const struct account *account, const uint8_t hash[20])
+{
+    struct conversation *conversation, *next;
+    HASH_ITER(hh, account->conversations, conversation, next)
+    {
+        struct route *route;
+        DL_FOREACH(conversation->routes, route)
+        {
+            if (!route->ended && memcmp(route->hash, hash, 20) == 0)
+                return route;
+        }
+    }
+    return NULL;
+}
+
+static void decrypt(struct offer *offer, struct contact *inviter);
+
+static void invite_opened(void *arg, const struct keyring_answer *answer)
+{
+    struct offer *offer = arg;
+    struct account *account = offer->account;
+    if (answer->error != NULL) {
+        /* Decrypted, but made by somebody else than was thought: now it is known by whom. */
+        struct contact *inviter = answer->error->code == ERROR_NOT_FOUND && !offer->named
+                                      ? contact_by_id(account, answer->fingerprint + 12)
+                                      : NULL;
+        if (inviter != NULL && inviter != offer->contact) {
+            decrypt(offer, inviter);
+        } else if (answer->error->code == ERROR_NOT_FOUND) {
+            char id[17];
+            hex_upper(id, answer->fingerprint + 12, 8);
+            struct error *error = NULL;
+            error_set(&error, ERROR_NOT_FOUND,
+                      "this invite was made by key %s, which is no contact; add the inviter's key with "
+                      "contact.add first",
+                      id);
+            offer_fail(offer, error);
+            error_free(error);
+        } else {
+            offer_fail(offer, answer->error);
+        }
+        return;
+    }
+    int64_t now = clock_wall_ms() / 1000;
+    int64_t expires = answer->expires != 0 ? answer->expires : offer->hint_expires;
+    struct route *known = route_with_hash(account, answer->hash);
+    if (expires != 0 && expires < now) {
+        offer_fail(offer, &(struct error){ERROR_EXPIRED, "this invite has expired; ask for a new one"});
+        return;
+    }
+    if (known != NULL) {
+        struct error *error = NULL;
+        error_set(&error, ERROR_EXISTS, "this invite was opened already: the conversation is %s",
+                  known->conversation->contact->handle);
+        offer_fail(offer, error);
+        error_free(error);
+        return;
+    }
+    if (answer->expires == 0)
+        json_array_append_new(
+            offer->warnings,
+            json_string("the inviter's program did not sign the expiry; the link's own is taken"));
+    if (!answer->addressee_bound)
+        json_array_append_new(offer->warnings,
+                              json_string("the signature does not name you: somebody else's invite could "
+                                          "have been passed on to you"));
+    memcpy(offer->route->hash, answer->hash, sizeof offer->route->hash);
+    memcpy(offer->route->keys, answer->key, 16);
+    offer->invite->expires = expires * 1000;
+    offer->invite->sealed = answer->sealed;
+    offer->invite->sealed_only = answer->sealed_only;
+    snprintf(offer->invite->state, sizeof offer->invite->state, "used");
+    offer_store(offer);
+}
+
+static void decrypt(struct offer *offer, struct contact *inviter)
+{
+    struct account *account = offer->account;
+    char home[24];
+    struct keyring_secret secret = secret_of(account, home);
+    struct bytes key = inviter != NULL ? buffer_view(&inviter->key_block) : bytes_of(NULL, 0);
+    offer->contact = inviter;
+    if (keyring_invite_open(account->gateway->keyring, &secret, buffer_view(&offer->blob), key, invite_opened,
+                            offer) == 0)
+        offer_fail(offer, &(struct error){ERROR_UNAVAILABLE, "the keyring is busy; try again"});
+}
+
+static void inviter_ready(void *arg, struct contact *contact, const struct error *error)
+{
+    if (error != NULL)
+        offer_fail(arg, error);
+    else
+        decrypt(arg, contact);
+}
+
+/* Most accounts wait for the invite of the contact they added last: trying that key first saves one
+ * decryption. */
+static struct contact *likely_inviter(const struct account *account)
+{
+    struct contact *contact, *next, *newest = NULL;
+    HASH_ITER(hh, account->contacts, contact, next)
+    {
+        if (newest == NULL || contact->id > newest->id)
+            newest = contact;
+    }
+    return newest;
+}
+
+bool do_invite_open(struct call *call, struct error **error)
+{
+    struct account *account = call->account;
+    if (!usable(account, error))
+        return false;
+    struct link link;
+    if (!link_parse(&link, bytes_of_string(arg_text(call, "link")), error))
+        return false;
+    char own[17];
+    hex_upper(own, account->fingerprint + 12, 8);
+    bool good = true;
+    if (link.kind != LINK_PRIVATE_CHAT)
+        good = error_set(error, ERROR_INVALID,
+                         "this is not an invite; an invite begins with retroshare://private_chat?");
+    else if (strcmp(link.pgp_id, own) != 0)
+        good = error_set(error, ERROR_DENIED, "this invite is for key %s; this account's key is %s",
+                         link.pgp_id, own);
+    else if (link.time_stamp < clock_wall_ms() / 1000)
+        good = error_set(error, ERROR_EXPIRED, "this invite has expired; ask for a new one");
+    struct offer *offer = good ? offer_new(call) : NULL;
+    if (offer == NULL) {
+        if (good)
+            error_set(error, ERROR_INTERNAL, "out of memory");
+        link_free(&link);
+        return false;
+    }
+    offer->blob = link.blob;
+    offer->hint_expires = link.time_stamp;
+    link.blob = (struct buffer){0};
+    link_free(&link);
+    if (!arg_has(call, "key")) {
+        decrypt(offer, likely_inviter(account));
+        return true;
+    }
+    offer->named = true;
+    if (contact_ensure(account, arg_text(call, "key"), NULL, NULL, inviter_ready, offer, error))
+        return true;
+    offer_free(offer);
+    return false;
+}
+
+/* --- ending one */
+
+static void finish_invite(struct invite *invite, const char *state, struct store_batch *batch, int64_t change)
+{
+    if (strcmp(state, "open") != 0) {
+        buffer_free(&invite->link_wrapped);
+        invite->link_wrapped = buffer_make(1 << 16);
+    }
+    text_copy(invite->state, sizeof invite->state, state);
+    invite->change = change;
+    put_invite(batch, invite);
+}
+
+static struct route *route_of(const struct invite *invite)
+{
+    struct route *route = NULL;
+    struct conversation *conversation = invite->contact->conversation;
+    if (conversation != NULL)
+        DL_FOREACH(conversation->routes, route)
+        {
+            if (route->invite == invite->id && !route->ended)
+                break;
+        }
+    return route;
+}
+
+struct invite_write {
+    struct account *account;
+    int64_t id;
+    struct call *call;
+};
+
+static void invite_written(void *arg, const struct error *error)
+{
+    struct invite_write *work = arg;
+    struct invite *invite = NULL;
+    HASH_FIND(hh, work->account->invites, &work->id, sizeof work->id, invite);
+    if (error == NULL && invite != NULL)
+        ring_put(work->account, invite->change, "invite", 0, json_of_invite(invite));
+    if (work->call != NULL) {
+        if (error != NULL || invite == NULL)
+            call_fail_copy(work->call,
+                           error != NULL ? error : &(struct error){ERROR_NOT_FOUND, "it was removed"});
+        else
+            call_done(work->call, json_of_invite(invite));
+    }
+    free(work);
+}
+
+/* Ends an offer: memory follows at once here, because an offer must not be used while its end is being
+ * stored. */
+static bool end_offer(struct invite *invite, const char *state, bool end_route, struct call *call)
+{
+    struct account *account = invite->account;
+    struct invite_write *work = calloc(1, sizeof *work);
+    struct write *write = work != NULL ? write_begin(account->gateway, account) : NULL;
+    if (write == NULL) {
+        free(work);
+        return false;
+    }
+    *work = (struct invite_write){account, invite->id, call};
+    finish_invite(invite, state, write->batch, write_change(write));
+    struct route *route = route_of(invite);
+    if (end_route && route != NULL)
+        route_end(route, write->batch);
+    struct conversation *conversation = invite->contact->conversation;
+    write_commit(write, invite_written, work);
+    if (conversation != NULL)
+        conversation_settle(conversation);
+    conversations_drain(account->gateway);
+    return true;
+}
+
+void invite_confirmed(struct route *route)
+{
+    struct account *account = route->conversation->account;
+    struct invite *invite = NULL;
+    HASH_FIND(hh, account->invites, &route->invite, sizeof route->invite, invite);
+    struct store_batch *batch = store_begin(account->gateway->store);
+    if (batch != NULL) {
+        put_route(batch, route);
+        store_commit(batch, NULL, NULL);
+    }
+    if (invite == NULL || !invite->own || strcmp(invite->state, "open") != 0 || invite->uses_left < 0)
+        return;
+    invite->uses_left--;
+    end_offer(invite, invite->uses_left == 0 ? "used" : "open", false, NULL);
+}
+
+bool do_invite_revoke(struct call *call, struct error **error)
+{
+    int64_t id = arg_int(call, "id", 0);
+    struct invite *invite = NULL;
+    HASH_FIND(hh, call->account->invites, &id, sizeof id, invite);
+    if (invite == NULL)
+        return error_set(error, ERROR_NOT_FOUND, "invite %lld does not exist; see invite.list",
+                         (long long)id);
+    if (strcmp(invite->state, "revoked") == 0)
+        return error_set(error, ERROR_INVALID, "invite %lld is revoked already", (long long)id);
+    /* Revoking says that this way to the contact shall be gone, used or not. */
+    return end_offer(invite, "revoked", true, call) || error_set(error, ERROR_INTERNAL, "out of memory");
+}
+
+bool do_invite_list(struct call *call, struct error **error)
+{
+    (void)error;
+    json_t *list = json_array();
+    struct invite *invite, *next;
+    HASH_ITER(hh, call->account->invites, invite, next)
+    json_array_append_new(list, with_link(invite));
+    call_done(call, json_pack("{s:o}", "invites", list));
+    return true;
+}
+
+static void expire_routes(struct account *account, int64_t now)
+{
+    struct conversation *conversation, *next;
+    HASH_ITER(hh, account->conversations, conversation, next)
+    {
+        struct route *route;
+        DL_FOREACH(conversation->routes, route)
+        {
+            int64_t used = route->last_used > route->created ? route->last_used : route->created;
+            struct store_batch *batch;
+            if (route->ended || !route->confirmed || used + ROUTE_IDLE_MS > now ||
+                (batch = store_begin(account->gateway->store)) == NULL)
+                continue;
+            route_end(route, batch);
+            store_commit(batch, NULL, NULL);
+            conversation_settle(conversation);
+        }
+    }
+}
+
+void invites_expire(struct gateway *gateway)
+{
+    int64_t now = clock_wall_ms();
+    struct account *account, *next_account;
+    HASH_ITER(hh, gateway->accounts, account, next_account)
+    {
+        struct invite *invite, *next;
+        HASH_ITER(hh, account->invites, invite, next)
+        {
+            struct route *route;
+            bool open = strcmp(invite->state, "open") == 0;
+            if (invite->expires == 0 || invite->expires > now)
+                continue;
+            route = route_of(invite);
+            /* An open route lives on; one that nobody ever used ends with its offer. */
+            if (open || (!invite->own && route != NULL && !route->confirmed))
+                end_offer(invite, "expired", route != NULL && !route->confirmed, NULL);
+        }
+        expire_routes(account, now);
+    }
+}

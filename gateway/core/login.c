@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: ISC */
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "core/accounts.h"
+#include "core/commands.h"
+#include "core/login.h"
+#include "core/password.h"
+#include "core/rows.h"
+#include "core/text.h"
+
+enum { FREE_FAILURES = 4, THROTTLES_MAX = 1024 };
+static const uint64_t FORGET_MS = 15 * 60 * 1000, FIRST_PAUSE_MS = 2000, LONGEST_PAUSE_MS = 5 * 60 * 1000;
+
+/* Failures of one account name from one address, whether the account exists or not. */
+struct throttle {
+    uint8_t key[32];
+    unsigned failures;
+    uint64_t last;
+    UT_hash_handle hh;
+};
+
+struct login {
+    struct gateway *gateway;
+    uint64_t ticket;
+    char account[HANDLE_SIZE];
+    char scope[16];
+    uint8_t throttle_key[32];
+    uint8_t app_password[32];
+    bool by_app_password;
+    struct error *error;
+    gateway_login_fn *done; /* NULL: cancelled */
+    void *arg;
+    struct login *prev, *next;
+};
+
+static struct throttle *throttle_of(struct gateway *gateway, const uint8_t key[32])
+{
+    struct throttle *entry = NULL;
+    HASH_FIND(hh, gateway->throttles, key, 32, entry);
+    return entry;
+}
+
+static uint64_t pause_left(struct gateway *gateway, const uint8_t key[32])
+{
+    struct throttle *entry = throttle_of(gateway, key);
+    uint64_t now = uv_now(gateway->loop);
+    if (entry == NULL || entry->failures < FREE_FAILURES)
+        return 0;
+    unsigned doublings = entry->failures - FREE_FAILURES;
+    uint64_t pause = doublings >= 8 ? LONGEST_PAUSE_MS : FIRST_PAUSE_MS << doublings;
+    return entry->last + pause > now ? entry->last + pause - now : 0;
+}
+
+static void forget_old(struct gateway *gateway, bool one_at_least)
+{
+    struct throttle *entry, *next;
+    uint64_t now = uv_now(gateway->loop);
+    HASH_ITER(hh, gateway->throttles, entry, next)
+    {
+        /* Insertion order: the first is the oldest. */
+        if (!one_at_least && entry->last + FORGET_MS > now)
+            continue;
+        one_at_least = false;
+        HASH_DELETE(hh, gateway->throttles, entry);
+        free(entry);
+    }
+}
+
+static void failed(struct gateway *gateway, const uint8_t key[32])
+{
+    struct throttle *entry = throttle_of(gateway, key);
+    if (entry == NULL) {
+        forget_old(gateway, HASH_COUNT(gateway->throttles) >= THROTTLES_MAX);
+        entry = calloc(1, sizeof *entry);
+        if (entry == NULL)
+            return;
+        memcpy(entry->key, key, sizeof entry->key);
+        HASH_ADD(hh, gateway->throttles, key, sizeof entry->key, entry);
+    }
+    entry->failures++;
+    entry->last = uv_now(gateway->loop);
+}
+
+void login_forget(struct gateway *gateway)
+{
+    struct throttle *entry, *next;
+    HASH_ITER(hh, gateway->throttles, entry, next)
+    {
+        HASH_DELETE(hh, gateway->throttles, entry);
+        free(entry);
+    }
+}
+
+static void answer(void *arg, const char *hash, bool matches)
+{
+    (void)hash;
+    struct login *login = arg;
+    struct gateway *gateway = login->gateway;
+    struct account *account = account_by_name(gateway, login->account);
+    struct gateway_session *session = NULL;
+    DL_DELETE(gateway->logins, login);
+    matches = (matches || login->by_app_password) && login->error == NULL;
+    if (login->done != NULL && matches && account != NULL && !account->unlocked) {
+        error_set(&login->error, ERROR_LOCKED,
+                  "the vault is locked; the operator must run retrogatectl unlock");
+    } else if (login->done != NULL && matches && account != NULL) {
+        struct throttle *entry = throttle_of(gateway, login->throttle_key);
+        if (entry != NULL) {
+            HASH_DELETE(hh, gateway->throttles, entry);
+            free(entry);
+        }
+        session = session_new(gateway, account, login->scope);
+        if (session == NULL)
+            error_set(&login->error, ERROR_INTERNAL, "out of memory");
+        else if (login->by_app_password)
+            memcpy(session->app_password, login->app_password, sizeof session->app_password);
+    } else if (!matches) {
+        if (login->error == NULL)
+            failed(gateway, login->throttle_key);
+        error_set(&login->error, ERROR_DENIED,
+                  "wrong account or password; app passwords are made with retrogatectl app-password new");
+    }
+    if (login->done != NULL)
+        login->done(login->arg, session, login->error);
+    error_free(login->error);
+    free(login);
+}
+
+/* An app password is cheap to check, but the answer still never comes before gateway_login() returned. */
+static void no_work(uv_work_t *request)
+{
+    (void)request;
+}
+
+static void after_no_work(uv_work_t *request, int status)
+{
+    (void)status;
+    struct login *login = request->data;
+    free(request);
+    answer(login, NULL, true);
+}
+
+static bool answer_later(struct login *login)
+{
+    uv_work_t *request = calloc(1, sizeof *request);
+    if (request == NULL)
+        return false;
+    request->data = login;
+    if (uv_queue_work(login->gateway->loop, request, no_work, after_no_work) == 0)
+        return true;
+    free(request);
+    return false;
+}
+
+static bool match_app_password(struct login *login, struct account *account, const char *password)
+{
+    struct app_password *entry;
+    bool found = false;
+    app_password_sha256(login->app_password, password);
+    DL_FOREACH(account->app_passwords, entry)
+    {
+        bool same = bytes_equal_secret(bytes_of(entry->sha256, 32), bytes_of(login->app_password, 32));
+        bool allowed = strcmp(entry->scope, "*") == 0 || strcmp(entry->scope, login->scope) == 0;
+        if (!same || !allowed)
+            continue;
+        found = true;
+        entry->last_used = clock_wall_ms();
+        struct store_batch *batch = store_begin(account->gateway->store);
+        if (batch != NULL) {
+            put_app_password(batch, account, entry);
+            store_commit(batch, NULL, NULL);
+        }
+    }
+    return found;
+}
+
+uint64_t gateway_login(struct gateway *gateway, const struct gateway_login *wanted, gateway_login_fn *done,
+                       void *arg)
+{
+    struct login *login = calloc(1, sizeof *login);
+    if (login == NULL)
+        return 0;
+    login->gateway = gateway;
+    login->ticket = ++gateway->last_ticket;
+    login->done = done;
+    login->arg = arg;
+    text_copy(login->account, sizeof login->account, wanted->account);
+    text_copy(login->scope, sizeof login->scope, wanted->scope);
+    struct buffer key = buffer_make(1024);
+    buffer_printf(&key, "%s %s", login->account, wanted->address);
+    EVP_Digest(buffer_view(&key).data, buffer_size(&key), login->throttle_key, NULL, EVP_sha256(), NULL);
+    buffer_free(&key);
+    uint64_t pause = pause_left(gateway, login->throttle_key);
+    if (pause > 0)
+        error_set(&login->error, ERROR_LIMIT, "too many failed log-ins; wait %llu s and try again",
+                  (unsigned long long)(pause / 1000 + 1));
+    struct account *account = account_by_name(gateway, wanted->account);
+    if (account != NULL && login->error == NULL)
+        login->by_app_password = match_app_password(login, account, wanted->password);
+    DL_APPEND(gateway->logins, login);
+    const char *hash = account != NULL && !login->by_app_password ? account->password : "";
+    bool started = login->by_app_password ? answer_later(login)
+                                          : password_check(gateway, wanted->password, hash, answer, login);
+    if (!started) {
+        DL_DELETE(gateway->logins, login);
+        error_free(login->error);
+        free(login);
+        return 0;
+    }
+    return gateway->last_ticket;
+}
+
+void gateway_login_cancel(struct gateway *gateway, uint64_t ticket)
+{
+    struct login *login;
+    DL_FOREACH(gateway->logins, login)
+    {
+        if (login->ticket == ticket)
+            login->done = NULL;
+    }
+}

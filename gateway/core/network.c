@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/network.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "base/log.h"
+#include "core/changes.h"
+#include "core/commands.h"
+#include "core/conversations.h"
+#include "core/rows.h"
+#include "core/text.h"
+
+/* --- the router's clock */
+
+static void router_due(uv_timer_t *timer)
+{
+    struct gateway *gateway = timer->data;
+    gateway->router_due = UINT64_MAX;
+    router_tick(gateway->router, uv_now(gateway->loop));
+    conversations_drain(gateway);
+}
+
+void network_rearm(struct gateway *gateway)
+{
+    uint64_t due = router_deadline(gateway->router), now = uv_now(gateway->loop);
+    if (due == gateway->router_due || gateway->phase == NODE_CLOSING)
+        return;
+    gateway->router_due = due;
+    if (due == UINT64_MAX)
+        uv_timer_stop(&gateway->router_timer);
+    else
+        uv_timer_start(&gateway->router_timer, router_due, due > now ? due - now : 0, 0);
+}
+
+/* --- events of the links */
+
+static void hint_friend(struct gateway *gateway, const uint8_t location[16])
+{
+    struct friend *entry = NULL;
+    HASH_FIND(hh, gateway->friend_map, location, 16, entry);
+    if (entry != NULL && gateway->sessions != NULL)
+        sessions_watch(gateway, json_pack("{s:o}", "friend", json_of_friend(gateway, entry)));
+}
+
+static void link_up(void *arg, uint32_t neighbour, const uint8_t location[16])
+{
+    struct gateway *gateway = arg;
+    router_neighbour_up(gateway->router, neighbour, TURTLE_06, uv_now(gateway->loop));
+    conversations_drain(gateway);
+    hint_friend(gateway, location);
+}
+
+static void link_down(void *arg, uint32_t neighbour, const uint8_t location[16], const char *reason)
+{
+    (void)reason;
+    struct gateway *gateway = arg;
+    router_neighbour_down(gateway->router, neighbour, uv_now(gateway->loop));
+    conversations_drain(gateway);
+    hint_friend(gateway, location);
+}
+
+static void link_item(void *arg, uint32_t neighbour, struct bytes item)
+{
+    struct gateway *gateway = arg;
+    const char *refused = router_receive(gateway->router, neighbour, item, uv_now(gateway->loop));
+    if (refused != NULL)
+        log_debug("core", "event=item-refused neighbour=%u reason=\"%s\"", neighbour, refused);
+    conversations_drain(gateway);
+}
+
+static void link_batch_end(void *arg)
+{
+    (void)arg;
+}
+
+static bool keep_record(struct friend *entry, const struct friend_record *record)
+{
+    struct buffer block = buffer_make(1 << 16);
+    if (!buffer_append_bytes(&block, record->key_block)) {
+        buffer_free(&block);
+        return false;
+    }
+    buffer_free(&entry->key_block);
+    char name[NAME_SIZE];
+    memcpy(name, entry->record.name, sizeof name);
+    entry->record = *record;
+    if (name[0] != '\0')
+        memcpy(entry->record.name, name, sizeof name);
+    entry->key_block = block;
+    entry->record.key_block = buffer_view(&entry->key_block);
+    return true;
+}
+
+static void save_friend(struct gateway *gateway, const struct friend *entry)
+{
+    struct store_batch *batch = store_begin(gateway->store);
+    if (batch == NULL)
+        return;
+    put_friend(batch, entry);
+    store_commit(batch, NULL, NULL);
+}
+
+static void record_changed(void *arg, const struct friend_record *record)
+{
+    struct gateway *gateway = arg;
+    struct friend *entry = NULL;
+    HASH_FIND(hh, gateway->friend_map, record->location, sizeof record->location, entry);
+    if (entry == NULL || !keep_record(entry, record))
+        return;
+    save_friend(gateway, entry);
+    hint_friend(gateway, record->location);
+}
+
+static void link_state(void *arg, const uint8_t location[16])
+{
+    hint_friend(arg, location);
+}
+
+static json_t *json_of_attempt(const struct friend_attempt *attempt)
+{
+    char location[33], address[64];
+    hex_lower(location, attempt->location, sizeof attempt->location);
+    address_format(address, sizeof address, (const struct sockaddr *)&attempt->address);
+    return json_pack("{s:s,s:s,s:s,s:s,s:I,s:I,s:i}", "location", location, "issuer", attempt->issuer,
+                     "address", address, "reason", attempt->reason, "first", (json_int_t)attempt->first_ms,
+                     "last", (json_int_t)attempt->last_ms, "count", (int)attempt->count);
+}
+
+static void link_attempt(void *arg, const struct friend_attempt *attempt)
+{
+    sessions_watch(arg, json_pack("{s:o}", "attempt", json_of_attempt(attempt)));
+}
+
+static const struct friends_events link_events = {
+    .up = link_up,
+    .down = link_down,
+    .item = link_item,
+    .batch_end = link_batch_end,
+    .changed = record_changed,
+    .state = link_state,
+    .attempt = link_attempt,
+};
+
+/* --- the node's identity */
+
+static void node_failed(struct gateway *gateway, const struct error *error)
+{
+    gateway->phase = NODE_FAILED;
+    snprintf(gateway->phase_text, sizeof gateway->phase_text, "%s", error->text);
+    log_error("core", "event=node-failed error=\"%s\"", error->text);
+    if (gateway->ready != NULL)
+        gateway->ready(gateway->ready_arg, error);
+}
+
+static void open_links(struct gateway *gateway)
+{
+    struct error *error = NULL;
+    struct friends_identity identity = {
+        .certificate = buffer_view(&gateway->node_certificate),
+        .private_key = buffer_view(&gateway->node_private_key),
+        .key_block = buffer_view(&gateway->node_key_block),
+        .location_name = gateway->node_name,
+    };
+    memcpy(identity.fingerprint, gateway->node_fingerprint, sizeof identity.fingerprint);
+    memcpy(identity.location, gateway->node_location, sizeof identity.location);
+    gateway->friends = friends_open(gateway->loop, &identity, &gateway->friend_options, gateway->keyring,
+                                    &link_events, gateway, &error);
+    if (gateway->friends == NULL) {
+        node_failed(gateway, error);
+        error_free(error);
+        return;
+    }
+    gateway->phase = NODE_READY;
+    struct friend *entry, *next;
+    HASH_ITER(hh, gateway->friend_map, entry, next)
+    {
+        if (!friends_add(gateway->friends, &entry->record, &error)) {
+            log_error("core", "event=friend-not-added error=\"%s\"", error->text);
+            error_free(error);
+            error = NULL;
+        }
+    }
+    if (gateway->ready != NULL)
+        gateway->ready(gateway->ready_arg, NULL);
+}
+
+static void node_stored(void *arg, const struct error *error)
+{
+    struct gateway *gateway = arg;
+    if (error != NULL)
+        node_failed(gateway, error);
+    else if (gateway->phase == NODE_STARTING)
+        open_links(gateway);
+}
+
+static void location_made(void *arg, const struct keyring_answer *answer)
+{
+    struct gateway *gateway = arg;
+    if (answer->error != NULL) {
+        node_failed(gateway, answer->error);
+        return;
+    }
+    gateway->node_certificate = buffer_make(1 << 16);
+    gateway->node_private_key = buffer_make(1 << 16);
+    gateway->node_private_key.secret = true;
+    memcpy(gateway->node_location, answer->location, sizeof gateway->node_location);
+    struct store_batch *batch = store_begin(gateway->store);
+    if (!buffer_append_bytes(&gateway->node_certificate, answer->block) ||
+        !buffer_append_bytes(&gateway->node_private_key, answer->private_key) || batch == NULL) {
+        store_discard(batch);
+        node_failed(gateway, &(struct error){ERROR_INTERNAL, "out of memory"});
+        return;
+    }
+    struct node_row row = {
+        .key_block = buffer_view(&gateway->node_key_block),
+        .certificate = buffer_view(&gateway->node_certificate),
+        .private_key = buffer_view(&gateway->node_private_key),
+        .passphrase = buffer_view(&gateway->node_passphrase),
+        .name = gateway->node_name,
+    };
+    memcpy(row.fingerprint, gateway->node_fingerprint, sizeof row.fingerprint);
+    memcpy(row.location, gateway->node_location, sizeof row.location);
+    store_put_node(batch, &row);
+    store_commit(batch, node_stored, gateway);
+}
+
+static struct keyring_secret node_secret(struct gateway *gateway)
+{
+    struct keyring_secret secret = {.home = "node", .passphrase = buffer_view(&gateway->node_passphrase)};
+    memcpy(secret.fingerprint, gateway->node_fingerprint, sizeof secret.fingerprint);
+    return secret;
+}
+
+static void key_made(void *arg, const struct keyring_answer *answer)
+{
+    struct gateway *gateway = arg;
+    if (answer->error != NULL) {
+        node_failed(gateway, answer->error);
+        return;
+    }
+    memcpy(gateway->node_fingerprint, answer->fingerprint, sizeof gateway->node_fingerprint);
+    gateway->node_key_block = buffer_make(1 << 16);
+    if (!buffer_append_bytes(&gateway->node_key_block, answer->block)) {
+        node_failed(gateway, &(struct error){ERROR_INTERNAL, "out of memory"});
+        return;
+    }
+    snprintf(gateway->phase_text, sizeof gateway->phase_text, "making the node's TLS key and certificate");
+    struct keyring_secret secret = node_secret(gateway);
+    keyring_location_new(gateway->keyring, &secret, location_made, gateway);
+}
+
+static void forgotten(void *arg, const struct keyring_answer *answer)
+{
+    /* A home without the node's row is left from a start that was cut short. */
+    (void)answer;
+    struct gateway *gateway = arg;
+    struct keyring_secret secret = node_secret(gateway);
+    keyring_create(gateway->keyring, &secret, gateway->node_name, true, NULL, key_made, gateway);
+}
+
+void network_start(struct gateway *gateway)
+{
+    if (gateway->node_certificate.memory != NULL) {
+        open_links(gateway);
+        return;
+    }
+    uint8_t raw[24];
+    char text[2 * sizeof raw + 1];
+    gateway->random->fill(gateway->random->state, raw, sizeof raw);
+    hex_lower(text, raw, sizeof raw);
+    gateway->node_passphrase = buffer_make(256);
+    gateway->node_passphrase.secret = true;
+    buffer_append_string(&gateway->node_passphrase, text);
+    OPENSSL_cleanse(raw, sizeof raw);
+    OPENSSL_cleanse(text, sizeof text);
+    snprintf(gateway->phase_text, sizeof gateway->phase_text, "making the node's key (some seconds)");
+    log_info("core", "event=node-key-making");
+    keyring_forget(gateway->keyring, "node", forgotten, gateway);
+}
+
+/* --- commands */
+
+static bool ready(const struct gateway *gateway, struct error **error)
+{
+    return gateway->phase == NODE_READY ||
+           error_set(error, ERROR_UNAVAILABLE, "the node is not ready: %s; try again soon",
+                     gateway->phase_text);
+}
+
+struct friend *friend_find(struct gateway *gateway, const char *text)
+{
+    struct friend *entry, *next, *found = NULL;
+    size_t size = strlen(text);
+    HASH_ITER(hh, gateway->friend_map, entry, next)
+    {
+        char location[33];
+        hex_lower(location, entry->record.location, sizeof entry->record.location);
+        if (strcmp(entry->record.name, text) == 0 || strcmp(location, text) == 0)
+            return entry;
+        if (size >= 4 && strncmp(location, text, size) == 0)
+            found = found == NULL ? entry : NULL;
+    }
+    return found;
+}
+
+static struct friend *arg_friend(struct call *call, struct error **error)
+{
+    struct friend *entry = friend_find(call->gateway, arg_text(call, "friend"));
+    if (entry == NULL)
+        error_set(error, ERROR_NOT_FOUND,
+                  "no friend has this name or location id (or several do); see friend.list");
+    return entry;
+}
+
+bool do_friend_self(struct call *call, struct error **error)
+{
+    struct gateway *gateway = call->gateway;
+    if (!ready(gateway, error))
+        return false;
+    struct buffer full = buffer_make(1 << 16), brief = buffer_make(1 << 16);
+    json_t *addresses = json_array();
+    struct sockaddr_storage listening[8];
+    size_t count = friends_listening(gateway->friends, listening, 8);
+    for (size_t i = 0; i < count; i++) {
+        char address[64];
+        address_format(address, sizeof address, (const struct sockaddr *)&listening[i]);
+        json_array_append_new(addresses, json_string(address));
+    }
+    char fingerprint[41], location[33];
+    hex_upper(fingerprint, gateway->node_fingerprint, 20);
+    hex_lower(location, gateway->node_location, 16);
+    if (friends_own_text(gateway->friends, &full, false) && friends_own_text(gateway->friends, &brief, true))
+        call_done(call, json_pack("{s:s,s:s,s:s,s:s,s:o}", "full", buffer_string(&full), "short",
+                                  buffer_string(&brief), "fingerprint", fingerprint, "location", location,
+                                  "addresses", addresses));
+    else
+        call_fail(call, NULL);
+    buffer_free(&full);
+    buffer_free(&brief);
+    return true;
+}
+
+static bool take_addresses(struct call *call, struct friend_record *record, struct error **error)
+{
+    size_t index;
+    json_t *entry;
+    json_t *list = json_object_get(call->arguments, "addresses");
+    if (list == NULL)
+        return true;
+    record->address_count = 0;
+    json_array_foreach(list, index, entry)
+    {
+        const char *text = json_string_value(entry);
+        if (text == NULL || index >= 16)
+            return error_set(error, ERROR_INVALID, "addresses: at most 16 texts such as 192.0.2.1:7812");
+        if (!address_parse(&record->addresses[index], text, 7812, error))
+            return false;
+        record->address_count++;
+    }
+    return true;
+}
+
+struct friend_write {
+    struct call *call;
+    struct friend *entry;
+};
+
+static void friend_stored(void *arg, const struct error *error)
+{
+    struct friend_write *work = arg;
+    struct gateway *gateway = work->call->gateway;
+    struct friend *entry = work->entry, *known = NULL;
+    struct error *refused = NULL;
+    HASH_FIND(hh, gateway->friend_map, entry->record.location, 16, known);
+    if (error != NULL) {
+        call_fail_copy(work->call, error);
+    } else if (known != NULL) {
+        error_set(&refused, ERROR_EXISTS, "this location is a friend already");
+        call_fail(work->call, refused);
+    } else if (gateway->friends == NULL || !friends_add(gateway->friends, &entry->record, &refused)) {
+        call_fail(work->call, refused);
+    } else {
+        HASH_ADD(hh, gateway->friend_map, record.location, 16, entry);
+        call_done(work->call, json_of_friend(gateway, entry));
+        entry = NULL;
+    }
+    if (entry != NULL) {
+        buffer_free(&entry->key_block);
+        free(entry);
+    }
+    free(work);
+}
+
+bool do_friend_add(struct call *call, struct error **error)
+{
+    struct gateway *gateway = call->gateway;
+    if (!ready(gateway, error))
+        return false;
+    struct friend_text text;
+    if (!friend_text_parse(&text, bytes_of_string(arg_text(call, "text")), error))
+        return false;
+    struct friend_record record = {0};
+    struct friend *entry = calloc(1, sizeof *entry);
+    struct friend_write *work = calloc(1, sizeof *work);
+    struct store_batch *batch = store_begin(gateway->store);
+    struct friend *known = NULL;
+    bool good = entry != NULL && work != NULL && batch != NULL;
+    if (!good)
+        error_set(error, ERROR_INTERNAL, "out of memory");
+    good = good && friend_record_from_text(&record, &text, error) && take_addresses(call, &record, error);
+    if (good && memcmp(record.location, gateway->node_location, 16) == 0)
+        good = error_set(error, ERROR_INVALID, "this is this gateway's own certificate; give the friend's");
+    if (good) {
+        HASH_FIND(hh, gateway->friend_map, record.location, 16, known);
+        if (known != NULL)
+            good = error_set(error, ERROR_EXISTS,
+                             "this location is a friend already; friend.set changes its name and addresses");
+    }
+    if (good && arg_has(call, "name"))
+        text_copy(record.name, sizeof record.name, arg_text(call, "name"));
+    if (good && !keep_record(entry, &record))
+        good = error_set(error, ERROR_INTERNAL, "out of memory");
+    friend_text_free(&text);
+    if (!good) {
+        if (batch != NULL)
+            store_discard(batch);
+        free(entry);
+        free(work);
+        return false;
+    }
+    entry->added = clock_wall_ms();
+    *work = (struct friend_write){call, entry};
+    put_friend(batch, entry);
+    store_commit(batch, friend_stored, work);
+    return true;
+}
+
+bool do_friend_list(struct call *call, struct error **error)
+{
+    (void)error;
+    json_t *friends = json_array();
+    struct friend *entry, *next;
+    HASH_ITER(hh, call->gateway->friend_map, entry, next)
+    json_array_append_new(friends, json_of_friend(call->gateway, entry));
+    call_done(call, json_pack("{s:o}", "friends", friends));
+    return true;
+}
+
+bool do_friend_show(struct call *call, struct error **error)
+{
+    struct friend *entry = arg_friend(call, error);
+    if (entry == NULL)
+        return false;
+    call_done(call, json_of_friend(call->gateway, entry));
+    return true;
+}
+
+bool do_friend_set(struct call *call, struct error **error)
+{
+    struct gateway *gateway = call->gateway;
+    struct friend *entry = arg_friend(call, error);
+    if (entry == NULL || !ready(gateway, error))
+        return false;
+    struct friend_record record = entry->record;
+    if (!take_addresses(call, &record, error))
+        return false;
+    if (arg_has(call, "name"))
+        text_copy(record.name, sizeof record.name, arg_text(call, "name"));
+    if (!friends_update(gateway->friends, &record, error))
+        return false;
+    record.key_block = entry->record.key_block;
+    entry->record = record;
+    save_friend(gateway, entry);
+    call_done(call, json_of_friend(gateway, entry));
+    return true;
+}
+
+bool do_friend_connect(struct call *call, struct error **error)
+{
+    struct friend *entry = arg_friend(call, error);
+    if (entry == NULL || !ready(call->gateway, error))
+        return false;
+    friends_connect_now(call->gateway->friends, entry->record.location);
+    call_done(call, NULL);
+    return true;
+}
+
+static void friend_deleted(void *arg, const struct error *error)
+{
+    struct friend_write *work = arg;
+    if (error != NULL) {
+        call_fail_copy(work->call, error);
+    } else {
+        struct gateway *gateway = work->call->gateway;
+        struct friend *entry = NULL;
+        HASH_FIND(hh, gateway->friend_map, work->entry->record.location, 16, entry);
+        if (entry != NULL) {
+            if (gateway->friends != NULL)
+                friends_remove(gateway->friends, entry->record.location);
+            HASH_DELETE(hh, gateway->friend_map, entry);
+            buffer_free(&entry->key_block);
+            free(entry);
+        }
+        call_done(work->call, NULL);
+    }
+    free(work->entry);
+    free(work);
+}
+
+bool do_friend_remove(struct call *call, struct error **error)
+{
+    struct friend *entry = arg_friend(call, error);
+    if (entry == NULL)
+        return false;
+    struct friend_write *work = calloc(1, sizeof *work);
+    struct friend *copy = calloc(1, sizeof *copy);
+    struct store_batch *batch = store_begin(call->gateway->store);
+    if (work == NULL || copy == NULL || batch == NULL) {
+        free(work);
+        free(copy);
+        if (batch != NULL)
+            store_discard(batch);
+        return error_set(error, ERROR_INTERNAL, "out of memory");
+    }
+    memcpy(copy->record.location, entry->record.location, 16);
+    *work = (struct friend_write){call, copy};
+    store_delete_friend(batch, entry->record.location);
+    store_commit(batch, friend_deleted, work);
+    return true;
+}
+
+bool do_attempts(struct call *call, struct error **error)
+{
+    if (!ready(call->gateway, error))
+        return false;
+    static struct friend_attempt attempts[64];
+    json_t *list = json_array();
+    size_t count = friends_attempts(call->gateway->friends, attempts, 64);
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_of_attempt(&attempts[i]));
+    call_done(call, json_pack("{s:o}", "attempts", list));
+    return true;
+}
+
+static void add_tunnel(void *arg, const struct router_tunnel *tunnel)
+{
+    static const char *const roles[] = {"initiator", "endpoint"};
+    json_t *list = arg;
+    if (json_array_size(list) >= 1000)
+        return;
+    json_array_append_new(
+        list, json_pack("{s:s,s:i,s:i,s:I,s:I,s:I}", "role", tunnel->role < 0 ? "relay" : roles[tunnel->role],
+                        "towards_initiator", (int)tunnel->towards_initiator, "towards_endpoint",
+                        (int)tunnel->towards_endpoint, "bytes", (json_int_t)tunnel->bytes, "idle_ms",
+                        (json_int_t)tunnel->idle_ms, "age_ms", (json_int_t)tunnel->age_ms));
+}
+
+bool do_tunnels(struct call *call, struct error **error)
+{
+    (void)error;
+    json_t *list = json_array();
+    router_each_tunnel(call->gateway->router, uv_now(call->gateway->loop), add_tunnel, list);
+    call_done(call, json_pack("{s:o}", "tunnels", list));
+    return true;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef RETROGATE_CORE_NETWORK_H
+#define RETROGATE_CORE_NETWORK_H
+
+#include "core/session.h"
+
+/* The node in the friend network: its identity, the friend links, the router between them. */
+
+/* Makes the node's key and location when the store has none, then opens the links. */
+void network_start(struct gateway *gateway);
+void network_rearm(struct gateway *gateway); /* the router's timer */
+
+struct friend *friend_find(struct gateway *gateway,
+                           const char *text); /* location id, its beginning, or name */
+
+bool do_friend_self(struct call *call, struct error **error);
+bool do_friend_add(struct call *call, struct error **error);
+bool do_friend_list(struct call *call, struct error **error);
+bool do_friend_show(struct call *call, struct error **error);
+bool do_friend_set(struct call *call, struct error **error);
+bool do_friend_connect(struct call *call, struct error **error);
+bool do_friend_remove(struct call *call, struct error **error);
+bool do_attempts(struct call *call, struct error **error);
+bool do_tunnels(struct call *call, struct error **error);
+
+#endif

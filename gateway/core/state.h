@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef RETROGATE_CORE_STATE_H
+#define RETROGATE_CORE_STATE_H
+
+#include <openssl/crypto.h>
+
+#include "base/buffer.h"
+#include "base/map.h"
+#include "core/core.h"
+#include "crypto/classic.h"
+#include "crypto/openpgp.h"
+#include "crypto/vault.h"
+#include "distant/chat.h"
+#include "store/store.h"
+#include "wire/chat.h"
+
+/* The core's memory: everything but the lines. It changes only after the commit of what it says (see
+ * write.h). */
+
+enum { HANDLE_SIZE = 25, NAME_SIZE = 128, RING_SIZE = 512, CHANGE_BLOCK = 1000 };
+
+struct invite {
+    int64_t id;
+    struct account *account;
+    struct contact *contact;
+    bool own;
+    struct buffer link_wrapped; /* under the account key; empty once the offer has ended */
+    int64_t expires;
+    int64_t uses_left;
+    char state[12];
+    bool sealed, sealed_only;
+    int64_t created, change;
+    UT_hash_handle hh;
+};
+
+struct route {
+    int64_t id;
+    struct conversation *conversation;
+    enum chat_role role;
+    int64_t invite;
+    uint8_t hash[20];
+    uint8_t keys[32]; /* chat key, salt key */
+    struct buffer keys_wrapped;
+    uint64_t salt_next;
+    bool confirmed, closed_by_peer;
+    int64_t created, last_used;
+    struct chat *chat; /* NULL while the vault is locked, or the route has ended */
+    uv_timer_t *timer;
+    uint64_t timer_due;
+    bool dirty, wanted, ended;
+    unsigned pins;    /* commits under way that will speak of it */
+    unsigned waiting; /* lines given to the chat that it could not send at once */
+    uint64_t *salts;
+    size_t salt_count, salt_room; /* loaded, until the chat exists */
+    struct route *next_dirty;
+    struct route *local_peer; /* the other end, when it is on this gateway too */
+    uint64_t local_tunnel;
+    struct route *prev, *next; /* in the conversation, newest last */
+    UT_hash_handle hh;         /* gateway->routes_served or routes_wanted, by hash */
+};
+
+struct queued_line {
+    int64_t seq;
+    struct buffer text;
+    struct queued_line *prev, *next;
+};
+
+struct conversation {
+    int64_t id;
+    struct account *account;
+    struct contact *contact;
+    bool open;
+    int64_t read_seq, last_seq, unread;
+    int64_t closed_at;
+    char avatar[65];
+    char state_text[256];
+    int64_t created, change;
+    struct route *routes;
+    enum chat_state state;
+    const char *reason;
+    int64_t since;
+    struct queued_line *queue;
+    size_t queue_lines, queue_bytes;
+    bool flushing;    /* the queue's lines are being marked as sent */
+    int64_t arriving; /* received lines whose commit is under way */
+    unsigned pins;
+    bool removed;
+    struct conversation *next_grave;
+    UT_hash_handle hh;
+};
+
+struct contact {
+    int64_t id;
+    struct account *account;
+    char handle[HANDLE_SIZE];
+    char name[NAME_SIZE];
+    uint8_t fingerprint[20];
+    struct buffer key_block;
+    char presence[8];
+    struct conversation *conversation;
+    int64_t created, change;
+    struct contact *next_grave;
+    UT_hash_handle hh;
+};
+
+struct app_password {
+    int64_t id;
+    char label[64];
+    char scope[16];
+    uint8_t sha256[32];
+    char scram[256];
+    int64_t created, last_used;
+    struct app_password *prev, *next;
+};
+
+struct client {
+    char name[64];
+    int64_t epoch, change, seq, last_seen;
+    struct client *prev, *next;
+};
+
+/* One remembered change, for clients that are nearly up to date. */
+struct ring_entry {
+    int64_t change;
+    int64_t seq;   /* of a line; 0: another object */
+    json_t *value; /* {"change": n, "line": {...}}; NULL: replaced by a later one */
+};
+
+struct account {
+    int64_t id;
+    struct gateway *gateway;
+    char name[HANDLE_SIZE];
+    char person[NAME_SIZE];
+    char *password;
+    uint8_t fingerprint[20];
+    struct buffer key_block;
+    struct buffer key_wrapped, passphrase_wrapped;
+    uint8_t key[VAULT_KEY_SIZE];
+    struct buffer passphrase; /* secret */
+    bool unlocked;
+    bool is_operator, typing;
+    struct buffer avatar;
+    char state_text[256];
+    int64_t epoch, last_seq, last_change;
+    int64_t reserved_change; /* numbers up to this are reserved in the store */
+    bool reserving;
+    int64_t created, change;
+    struct app_password *app_passwords;
+    struct client *clients;
+    struct contact *contacts;           /* by id */
+    struct conversation *conversations; /* by id */
+    struct invite *invites;             /* by id */
+    struct write *pending;              /* commits under way, in order */
+    struct ring_entry ring[RING_SIZE];
+    size_t ring_next;
+    int64_t ring_newest_seq;
+    int64_t ring_floor; /* the ring knows every change above this */
+    unsigned sessions;
+    bool removed;
+    struct account *next_grave;
+    UT_hash_handle hh;
+};
+
+struct friend
+{
+    struct friend_record record;
+    struct buffer key_block;
+    int64_t added;
+    UT_hash_handle hh; /* by location */
+};
+
+enum node_phase { NODE_STARTING, NODE_READY, NODE_FAILED, NODE_CLOSING };
+
+struct gateway {
+    uv_loop_t *loop;
+    struct store *store;
+    struct keyring *keyring;
+    struct friends *friends;
+    struct router *router;
+    struct classic_cipher *cipher;
+    const struct random_source *random;
+    uint64_t started;
+
+    /* options */
+    char directory[128];
+    char node_name[NAME_SIZE];
+    struct friends_options friend_options;
+    char friend_dns[256], friend_proxy[256];
+    bool typing_default;
+
+    /* node */
+    enum node_phase phase;
+    char phase_text[256];
+    uint8_t node_fingerprint[20], node_location[16];
+    struct buffer node_key_block, node_certificate, node_private_key, node_passphrase;
+    void (*ready)(void *arg, const struct error *error);
+    void *ready_arg;
+    json_t *listening;
+
+    /* vault */
+    bool vault_open;
+    uint8_t vault_key[VAULT_KEY_SIZE];
+
+    struct account *accounts; /* by id */
+    int64_t last_account, last_id;
+    struct friend *friend_map;
+    struct route *routes_served, *routes_wanted;
+    struct route *dirty_routes;
+    bool draining;
+    uv_timer_t router_timer;
+    uint64_t router_due;
+
+    struct gateway_session *sessions;
+    bool sessions_gone;    /* some in the list are */
+    struct call *finished; /* answered calls, told at the end of the turn */
+    uv_check_t check;
+    uv_prepare_t prepare;
+    uv_timer_t minute; /* expiry of invites and routes */
+    struct throttle *throttles;
+    struct login *logins;
+    uint64_t last_ticket;
+    uint64_t items_dropped;
+    uint64_t last_local_tunnel;
+    struct conversation *graves;    /* removed; freed when no commit speaks of them */
+    struct contact *contact_graves; /* removed; freed at the end */
+    struct account *account_graves;
+
+    unsigned open_handles;
+    void (*closed)(void *arg);
+    void *closed_arg;
+};
+
+/* Ids of rows: one counter for all tables, kept above everything loaded. */
+int64_t next_id(struct gateway *gateway);
+
+#endif
