@@ -14,16 +14,32 @@
 
 enum {
     APPLICATION_ID = 0x72747267, /* "rtrg", in the file's header */
+    PAGE = 4096,                 /* bytes */
     BUSY_MS = 5000,              /* how long to wait for a person's own sqlite3 program */
 };
+
+/* The cause of an SQLITE_IOERR, an errno. sqlite3_system_errno() looks too late, when the rollback has
+ * changed it; the log and the file each remember their own. */
+static int cause_of(sqlite3 *database)
+{
+    static const int files[] = {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER};
+    int cause = 0;
+    for (size_t i = 0; i < sizeof files / sizeof files[0] && cause == 0; i++) {
+        sqlite3_file *file = NULL;
+        if (sqlite3_file_control(database, "main", files[i], &file) == SQLITE_OK && file != NULL &&
+            file->pMethods != NULL)
+            file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &cause);
+    }
+    return cause;
+}
 
 bool database_is_full(sqlite3 *database)
 {
     int code = sqlite3_extended_errcode(database) & 0xff;
-    if (code == SQLITE_FULL)
-        return true;
-    int cause = sqlite3_system_errno(database);
-    return code == SQLITE_IOERR && (cause == ENOSPC || cause == EDQUOT || cause == EFBIG);
+    if (code != SQLITE_IOERR)
+        return code == SQLITE_FULL;
+    int cause = cause_of(database);
+    return cause == ENOSPC || cause == EDQUOT || cause == EFBIG;
 }
 
 static bool refused(sqlite3 *database, int code, struct error **error)
@@ -51,9 +67,10 @@ bool database_failed(sqlite3 *database, struct error **error)
 
     switch (code & 0xff) {
     case SQLITE_IOERR: {
+        int cause = cause_of(database);
         char text[128];
-        return error_set(error, ERROR_UNAVAILABLE, "the database's disk failed: %s (%s)",
-                         strerror_r(sqlite3_system_errno(database), text, sizeof text), sqlite3_errstr(code));
+        return error_set(error, ERROR_UNAVAILABLE, "the database's disk failed: %s (code %d)",
+                         cause == 0 ? "no cause given" : strerror_r(cause, text, sizeof text), code);
     }
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -139,11 +156,17 @@ static bool prepare_file(const char *directory, struct error **error)
         return error_set(error, ERROR_UNAVAILABLE, "cannot see %s: %s", path, strerror(errno));
     if (there && !S_ISREG(file.st_mode))
         return error_set(error, ERROR_INVALID, "%s is not a regular file", path);
-    /* SQLite would take this for a new database and delete the log with the last transactions. */
-    if (file.st_size == 0 && lstat(log, &log_file) == 0 && log_file.st_size > 0)
+    size_t log_size = lstat(log, &log_file) == 0 ? (size_t)log_file.st_size : 0;
+    /* SQLite would take such a file for a new database, or fill its end with zeros. With a log it may be the
+     * rest of an interrupted checkpoint, which SQLite repairs. */
+    if (there && (file.st_size < PAGE || (log_size == 0 && file.st_size % PAGE != 0)))
         return error_set(
             error, ERROR_INTERNAL,
-            "the database is damaged (the file is empty, its log is not); restore it from a backup");
+            "the database is damaged (it is cut short); restore it from a backup, or remove the file if "
+            "this was the first start");
+    if (!there && log_size > 0)
+        return error_set(error, ERROR_INTERNAL,
+                         "the database is damaged (it is missing, its log is not); restore it from a backup");
     if (there) {
         if ((file.st_mode & 0777) != 0600 && chmod(path, 0600) != 0)
             return error_set(error, ERROR_UNAVAILABLE, "cannot keep others out of %s: %s", path,
@@ -237,6 +260,7 @@ static bool check_file(sqlite3 *database, int *version, struct error **error)
 sqlite3 *database_open_writer(const char *directory, struct error **error)
 {
     static const char settings[] =
+        "PRAGMA page_size = 4096;"
         "PRAGMA journal_mode = WAL;"
         "PRAGMA synchronous = FULL;"
         "PRAGMA secure_delete = ON;"
