@@ -170,6 +170,7 @@ static void got_cursor(struct client *client, const struct answer *answer)
         follow->at.seq = peer_last(client);
         follow->handed = follow->at;
         follow->kept = (struct cursor){-1, -1};
+        follow->seen_at = client_now(client) + SEEN_MS;
     }
     client->phase = PHASE_LOADED;
     registration_step(client);
