@@ -44,6 +44,19 @@ bool openpgp_selfsig_input(struct buffer *hashed, struct buffer *input, const st
 bool openpgp_portable_block(struct buffer *out, const struct openpgp_key *key, struct bytes hashed,
                             const uint8_t digest[32], struct bytes rsa_value);
 
+/* --- signatures over documents (v4, type 0x00, RSA, SHA-256): the hashed part with creation time, issuer's id, expiry and
+ * one text notation, and what goes into SHA-256 is the document followed by `trailer`. */
+struct openpgp_signing {
+    uint8_t issuer[8];
+    uint32_t created;
+    uint32_t expires;         /* seconds after `created`; 0: never */
+    const char *notation;     /* name; NULL: none */
+    const char *value;
+};
+bool openpgp_signature_input(struct buffer *hashed, struct buffer *trailer, const struct openpgp_signing *signing);
+bool openpgp_signature_packet(struct buffer *out, struct bytes hashed, const uint8_t digest[32],
+                              struct bytes rsa_value);
+
 /* --- encryption: PKESK v3 to the primary RSA key, SEIPD v1 with MDC, one literal packet (binary, no name, time 0),
  * definite lengths, AES-256. Up to 64 MiB; on failure the contents of `out` are as they were. */
 bool openpgp_encrypt(struct buffer *out, const struct openpgp_key *to, struct bytes plain,

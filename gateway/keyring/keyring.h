@@ -13,6 +13,11 @@
  * ERROR_UNAVAILABLE and it is started again (with back-off); the homes on disk are its only state. */
 struct keyring;
 
+/* Notations in the hashed area of an invite's signature. The first one holds the addressee's fingerprint, 40 upper-case
+ * hex digits. The second one is read ("supported", or "only") and not written yet. */
+#define KEYRING_NOTATION_ADDRESSEE "addressee@retrogate.alt"
+#define KEYRING_NOTATION_SEALED    "sealed@retrogate.alt"
+
 struct keyring_options {
     const char *program;    /* path of retrogate-keyring */
     const char *directory;  /* holds the homes: <directory>/node, <directory>/<home>; at most 60 bytes */
@@ -30,8 +35,8 @@ struct keyring_secret {
 /* The one answer of a request. Fields that the request does not fill are empty. Valid only during the callback. */
 struct keyring_answer {
     const struct error *error;  /* NULL: it worked */
-    uint8_t fingerprint[20];    /* create, import: of the key. verify, invite_open: of the signer */
-    struct bytes block;         /* create, import: portable public block. location: certificate DER */
+    uint8_t fingerprint[20];    /* create, import, check: of the key. verify, invite_open: of the signer */
+    struct bytes block;         /* create, import: portable public block. check: cleaned. location: certificate DER */
     struct bytes private_key;   /* location: TLS private key, PKCS#8 DER */
     uint8_t location[16];       /* location, verify_location */
     struct bytes link_blob;     /* invite_new: encrypted blob for the link */
@@ -45,12 +50,15 @@ typedef void keyring_fn(void *arg, const struct keyring_answer *answer);
 /* Key generation: gpg's progress, for a person. May be NULL. */
 typedef void keyring_progress_fn(void *arg, const char *what);
 
+/* Makes the directory (0700) if it is missing. The process must ignore SIGPIPE. */
 struct keyring *keyring_start(uv_loop_t *loop, const struct keyring_options *options, struct error **error);
-/* Ends the children; calls every open request's callback with ERROR_UNAVAILABLE first. */
+/* Ends the children; calls every open request's callback with ERROR_UNAVAILABLE first. The loop must run until the
+ * children have ended (a moment, 10 s at most), or they end by themselves when this process is gone. */
 void keyring_stop(struct keyring *keyring);
 
-/* Every request returns an id for keyring_cancel() (the callback is then not called); 0 is never one. The callback
- * comes from the loop, never before the call returns. */
+/* Every request returns an id for keyring_cancel() (the callback is then not called). 0 is never one: it means that no
+ * callback will come, because there was no memory for the request or the keyring is being stopped. The callback comes from
+ * the loop, never before the call returns; it may call any function here. What is handed over is copied. */
 uint64_t keyring_create(struct keyring *keyring, const struct keyring_secret *secret /* fingerprint unused */,
                         const char *name, bool node /* else account: with encrypt usage */,
                         keyring_progress_fn *progress, keyring_fn *done, void *arg);
