@@ -406,7 +406,7 @@ static bool run(struct call *call, const struct verb *verb, const struct words *
         *running = (struct running){call, verb};
         if (call->session->account == NULL && !verb->for_operator)
             json_object_set_new(command, "account", json_string(call->account->name));
-        good = command_run(call, command, answered, running, error);
+        good = call_run(call, command, answered, running, error);
         if (!good)
             free(running);
     }

@@ -95,7 +95,7 @@ struct chat {
 };
 
 /* Copies the value and what its views point to. False without memory or when the owner takes no outputs. */
-bool output_add(struct output_queue *queue, const struct chat_output *value);
+bool chat_output_add(struct output_queue *queue, const struct chat_output *value);
 void output_move(struct output_queue *to, struct output_queue *from);
 void output_drop(struct output_queue *queue);
 

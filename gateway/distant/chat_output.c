@@ -18,7 +18,7 @@ static struct bytes copy(uint8_t **at, struct bytes bytes)
     return kept;
 }
 
-bool output_add(struct output_queue *queue, const struct chat_output *value)
+bool chat_output_add(struct output_queue *queue, const struct chat_output *value)
 {
     if (queue->count >= OUTPUTS_LIMIT)
         return false;
@@ -56,7 +56,7 @@ void output_drop(struct output_queue *queue)
 
 bool chat_put(struct chat *chat, const struct chat_output *value)
 {
-    return output_add(&chat->outputs, value);
+    return chat_output_add(&chat->outputs, value);
 }
 
 bool chat_next(struct chat *chat, struct chat_output *out)

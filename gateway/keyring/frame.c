@@ -42,7 +42,7 @@ static bool end(struct buffer *out, size_t at)
     return true;
 }
 
-bool request_write(struct buffer *out, const struct request *request)
+bool frame_request_write(struct buffer *out, const struct request *request)
 {
     size_t at = begin(out, request->id, (uint8_t)request->purpose);
     write_field(out, request->home);
@@ -60,7 +60,7 @@ bool request_write(struct buffer *out, const struct request *request)
     return end(out, at);
 }
 
-bool request_parse(struct request *out, struct bytes frame)
+bool frame_request_parse(struct request *out, struct bytes frame)
 {
     *out = (struct request){0};
     struct reader reader = reader_of(frame);

@@ -46,12 +46,12 @@ struct answer {
 };
 
 /* Appends a whole frame. False when `out` is full or the frame would be too large; `out` is then as it was. */
-bool request_write(struct buffer *out, const struct request *request);
+bool frame_request_write(struct buffer *out, const struct request *request);
 bool answer_write(struct buffer *out, uint64_t id, const struct keyring_answer *answer);
 bool progress_write(struct buffer *out, uint64_t id, const char *text);
 
 /* Takes what follows the size, used up exactly. */
-bool request_parse(struct request *out, struct bytes frame);
+bool frame_request_parse(struct request *out, struct bytes frame);
 /* fields.error points at out->error when its code is not 0. */
 bool answer_parse(struct answer *out, struct bytes frame);
 

@@ -9,6 +9,10 @@ enum {
     READ_BYTES = READ_ROWS * (STORE_TEXT_LIMIT + 4096), /* more than so many lines can hold */
 };
 
+/* The same for all lines of one conversation, so that it is looked up once. */
+#define CONVERSATION_NOT_PURGED                                                                              \
+    " AND NOT EXISTS (SELECT 1 FROM purge WHERE account = ?1 AND kind = 'lines' AND id = ?2)"
+
 enum reading { LINES_CHANGED, GONE, HISTORY, HISTORY_AFTER, READINGS };
 
 static const struct {
@@ -20,13 +24,14 @@ static const struct {
                        LINE_WIDTH},
     [GONE] = {"SELECT kind, id, change FROM gone WHERE account = ?1 AND change > ?2 ORDER BY change", 3},
     [HISTORY] = {"SELECT " LINE_COLUMNS
-                 " FROM line WHERE account = ?1 AND conversation = ?2 AND seq < ?3" LINE_NOT_PURGED
+                 " FROM line WHERE account = ?1 AND conversation = ?2 AND seq < ?3" CONVERSATION_NOT_PURGED
                  " ORDER BY seq DESC LIMIT ?4",
                  LINE_WIDTH},
-    [HISTORY_AFTER] = {"SELECT " LINE_COLUMNS
-                       " FROM line WHERE account = ?1 AND conversation = ?2 AND seq > ?3" LINE_NOT_PURGED
-                       " ORDER BY seq LIMIT ?4",
-                       LINE_WIDTH},
+    [HISTORY_AFTER] =
+        {"SELECT " LINE_COLUMNS
+         " FROM line WHERE account = ?1 AND conversation = ?2 AND seq > ?3" CONVERSATION_NOT_PURGED
+         " ORDER BY seq LIMIT ?4",
+         LINE_WIDTH},
 };
 
 struct readings {

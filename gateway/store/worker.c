@@ -26,7 +26,7 @@ struct worker {
     bool stopped;
 };
 
-void queue_push(struct queue *queue, struct job *job)
+void work_push(struct queue *queue, struct job *job)
 {
     job->next = NULL;
     if (queue->last != NULL)
@@ -36,7 +36,7 @@ void queue_push(struct queue *queue, struct job *job)
     queue->last = job;
 }
 
-struct job *queue_pop(struct queue *queue)
+struct job *work_pop(struct queue *queue)
 {
     struct job *job = queue->first;
     if (job != NULL) {
@@ -95,7 +95,7 @@ void outbox_put(struct outbox *outbox, struct job *job)
 {
     uv_mutex_lock(&outbox->lock);
     bool first = outbox->done.first == NULL;
-    queue_push(&outbox->done, job);
+    work_push(&outbox->done, job);
     uv_mutex_unlock(&outbox->lock);
     if (first)
         uv_async_send(&outbox->async);
@@ -115,7 +115,7 @@ void outbox_answer(struct outbox *outbox)
     /* One by one, because an answer may close the store, which answers the rest. */
     for (;;) {
         uv_mutex_lock(&outbox->lock);
-        struct job *job = queue_pop(&outbox->done);
+        struct job *job = work_pop(&outbox->done);
         uv_mutex_unlock(&outbox->lock);
         if (job == NULL)
             return;
@@ -144,7 +144,7 @@ void worker_done(struct job *job)
 
 static void run_each(struct queue *jobs)
 {
-    for (struct job *job; (job = queue_pop(jobs)) != NULL;) {
+    for (struct job *job; (job = work_pop(jobs)) != NULL;) {
         if (job->error == NULL)
             job->run(job);
         worker_done(job);
@@ -216,7 +216,7 @@ void worker_give(struct worker *worker, struct job *job)
     if (worker->stopped)
         outbox_put(worker->outbox, job);
     else
-        queue_push(&worker->collected, job);
+        work_push(&worker->collected, job);
 }
 
 void worker_wake(struct worker *worker)

@@ -20,8 +20,8 @@ struct job {
 struct queue {
     struct job *first, *last;
 };
-void queue_push(struct queue *queue, struct job *job);
-struct job *queue_pop(struct queue *queue); /* NULL when empty */
+void work_push(struct queue *queue, struct job *job);
+struct job *work_pop(struct queue *queue); /* NULL when empty */
 
 /* Jobs that are done, of all workers, in the order in which each worker did its own. */
 struct outbox;

@@ -168,7 +168,7 @@ void writer_run(void *arg, struct queue *batches)
     uv_mutex_unlock(&writer->lock);
     error_free(error);
 
-    for (struct job *job; (job = queue_pop(batches)) != NULL;)
+    for (struct job *job; (job = work_pop(batches)) != NULL;)
         worker_done(job);
     if (writer->log_pages >= writer->checkpoint_at + CHECKPOINT_LATE - CHECKPOINT_PAGES)
         checkpoint(writer);

@@ -109,7 +109,7 @@ static void dig(struct router *router, struct wanted *wanted, uint64_t now)
     wanted->only = 0;
     if (wanted->home.count == 0)
         schedule(router, wanted, now + backoff(router, wanted));
-    struct router_output *output = output_add(&router->outputs, ROUTER_DUG);
+    struct router_output *output = outputs_add(&router->outputs, ROUTER_DUG);
     if (output != NULL) {
         memcpy(output->hash, wanted->home.hash, sizeof output->hash);
         output->reached = reached;

@@ -81,7 +81,7 @@ struct end *end_add(struct router *router, struct home *home, struct neighbour *
 static void tell(struct router *router, const struct end *end, enum router_output_kind kind,
                  const char *reason)
 {
-    struct router_output *output = output_add(&router->outputs, kind);
+    struct router_output *output = outputs_add(&router->outputs, kind);
     if (output == NULL)
         return;
     output->neighbour = end->neighbour->number;

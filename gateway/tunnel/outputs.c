@@ -43,7 +43,7 @@ static struct output *add(struct outputs *outputs)
     return output;
 }
 
-struct router_output *output_add(struct outputs *outputs, enum router_output_kind kind)
+struct router_output *outputs_add(struct outputs *outputs, enum router_output_kind kind)
 {
     struct output *output = add(outputs);
     if (output == NULL)
@@ -55,7 +55,7 @@ struct router_output *output_add(struct outputs *outputs, enum router_output_kin
 
 bool output_send(struct outputs *outputs, uint32_t neighbour, uint8_t subtype, struct bytes item)
 {
-    struct router_output *output = output_add(outputs, ROUTER_SEND);
+    struct router_output *output = outputs_add(outputs, ROUTER_SEND);
     if (output == NULL)
         return false;
     output->neighbour = neighbour;

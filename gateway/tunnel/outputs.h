@@ -36,7 +36,7 @@ static inline void outputs_begin(struct outputs *outputs)
 }
 
 /* A zeroed output of this kind; NULL when it is lost. */
-struct router_output *output_add(struct outputs *outputs, enum router_output_kind kind);
+struct router_output *outputs_add(struct outputs *outputs, enum router_output_kind kind);
 /* An item that the caller of the router holds until it took the outputs. `subtype`: of enum turtle_subtype,
  * for the priority. */
 bool output_send(struct outputs *outputs, uint32_t neighbour, uint8_t subtype, struct bytes item);

@@ -27,7 +27,7 @@ static const char *deliver(struct router *router, const struct tunnel *tunnel, s
     struct bytes payload;
     if (!turtle_data_parse(&id, &payload, item))
         return "file item in a tunnel that ends here";
-    struct router_output *output = output_add(&router->outputs, ROUTER_DATA);
+    struct router_output *output = outputs_add(&router->outputs, ROUTER_DATA);
     if (output == NULL)
         return NULL;
     const struct end *end = end_at(router, tunnel->end);

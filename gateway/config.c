@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/address.h"
+
+enum { LIST_TEXT = 1024 };
+
+static bool check_text(const char *value, struct error **error);
+static bool check_yes(const char *value, struct error **error);
+static bool check_addresses(const char *value, struct error **error);
+static bool check_mode(const char *value, struct error **error);
+static bool check_level(const char *value, struct error **error);
+static bool check_directory(const char *value, struct error **error);
+static bool check_rate(const char *value, struct error **error);
+static bool check_workers(const char *value, struct error **error);
+static bool check_count(const char *value, struct error **error);
+static bool check_replay(const char *value, struct error **error);
+
+static const struct row {
+    const char *section, *name;
+    const char *standard; /* "" is worked out when it is read, or means none */
+    bool (*check)(const char *value, struct error **error);
+} rows[CONFIG_KEYS] = {
+    [CONFIG_NODE_NAME] = {"node", "name", "gateway", check_text},
+    [CONFIG_NODE_DIRECTORY] = {"node", "directory", "", check_directory},
+    [CONFIG_NODE_LISTEN] = {"node", "listen", "0.0.0.0:7812 [::]:7812", check_addresses},
+    [CONFIG_NODE_ANNOUNCE] = {"node", "announce", "", check_addresses},
+    [CONFIG_NODE_DNS] = {"node", "dns", "", check_text},
+    [CONFIG_NODE_PROXY] = {"node", "proxy", "", check_text},
+    [CONFIG_NODE_FORWARD_RATE] = {"node", "forward_rate", "20", check_rate},
+    [CONFIG_VAULT_KEY] = {"vault", "key", "file", check_text},
+    [CONFIG_KEYRING_WORKERS] = {"keyring", "workers", "1", check_workers},
+    [CONFIG_ACCOUNT_TYPING] = {"account", "typing", "no", check_yes},
+    [CONFIG_CONTROL_SOCKET] = {"control", "socket", "", check_text},
+    [CONFIG_CONTROL_MODE] = {"control", "mode", "0600", check_mode},
+    [CONFIG_IRC_LISTEN] = {"irc", "listen", "127.0.0.1:6667 [::1]:6667", check_addresses},
+    [CONFIG_IRC_LISTEN_TLS] = {"irc", "listen_tls", "", check_addresses},
+    [CONFIG_IRC_PLAIN_ANYWHERE] = {"irc", "plain_anywhere", "no", check_yes},
+    [CONFIG_IRC_NAME] = {"irc", "name", "irc.retrogate.alt", check_text},
+    [CONFIG_IRC_CLIENTS] = {"irc", "clients", "512", check_count},
+    [CONFIG_IRC_CLIENTS_PER_ADDRESS] = {"irc", "clients_per_address", "32", check_count},
+    [CONFIG_IRC_REPLAY_LINES] = {"irc", "replay_lines", "200", check_replay},
+    [CONFIG_TLS_CERTIFICATE] = {"tls", "certificate", "", check_text},
+    [CONFIG_TLS_KEY] = {"tls", "key", "", check_text},
+    [CONFIG_LOG_LEVEL] = {"log", "level", "info", check_level},
+};
+
+struct config {
+    char *text[CONFIG_KEYS];
+    char words[CONFIG_KEYS][LIST_TEXT];
+};
+
+/* --- checks */
+
+static bool check_text(const char *value, struct error **error)
+{
+    return strlen(value) < 256 || error_set(error, ERROR_INVALID, "longer than 255 bytes");
+}
+
+static bool check_yes(const char *value, struct error **error)
+{
+    return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0 ||
+           error_set(error, ERROR_INVALID, "expected yes or no");
+}
+
+static size_t split(char *text, const char *words[], size_t max)
+{
+    size_t count = 0;
+    char *word;
+    while ((word = strsep(&text, " \t,")) != NULL && count < max) {
+        if (*word != '\0')
+            words[count++] = word;
+    }
+    return count;
+}
+
+static bool check_addresses(const char *value, struct error **error)
+{
+    char copy[LIST_TEXT];
+    const char *words[16];
+    if (strlen(value) >= sizeof copy)
+        return error_set(error, ERROR_INVALID, "longer than %d bytes", LIST_TEXT - 1);
+    snprintf(copy, sizeof copy, "%s", value);
+    size_t count = split(copy, words, 16);
+    if (count > 8)
+        return error_set(error, ERROR_INVALID, "more than 8 addresses");
+    for (size_t i = 0; i < count; i++) {
+        struct sockaddr_storage address;
+        if (!address_parse(&address, words[i], 0, error))
+            return false;
+    }
+    return true;
+}
+
+static bool check_mode(const char *value, struct error **error)
+{
+    return strcmp(value, "0600") == 0 || strcmp(value, "0660") == 0 ||
+           error_set(error, ERROR_INVALID, "expected 0600 or 0660");
+}
+
+static bool check_level(const char *value, struct error **error)
+{
+    return strcmp(value, "error") == 0 || strcmp(value, "warn") == 0 || strcmp(value, "info") == 0 ||
+           strcmp(value, "debug") == 0 ||
+           error_set(error, ERROR_INVALID, "expected error, warn, info or debug");
+}
+
+static bool check_directory(const char *value, struct error **error)
+{
+    if (value[0] != '/')
+        return error_set(error, ERROR_INVALID, "expected an absolute path");
+    return strlen(value) <= 60 ||
+           error_set(error, ERROR_INVALID,
+                     "longer than 60 bytes; gpg-agent's socket is below it and its path is limited");
+}
+
+static bool in_range(const char *value, unsigned long low, unsigned long high, struct error **error)
+{
+    char *end;
+    unsigned long number = strtoul(value, &end, 10);
+    return (value[0] >= '0' && value[0] <= '9' && *end == '\0' && number >= low && number <= high) ||
+           error_set(error, ERROR_INVALID, "expected a number from %lu to %lu", low, high);
+}
+
+static bool check_rate(const char *value, struct error **error)
+{
+    return in_range(value, 10, 100, error);
+}
+
+static bool check_workers(const char *value, struct error **error)
+{
+    return in_range(value, 1, 2, error);
+}
+
+static bool check_count(const char *value, struct error **error)
+{
+    return in_range(value, 1, 100000, error);
+}
+
+static bool check_replay(const char *value, struct error **error)
+{
+    return in_range(value, 1, 500, error);
+}
+
+/* --- defaults that depend on who runs it */
+
+static void user_path(char *out, size_t size, const char *variable, const char *below_home, const char *tail)
+{
+    const char *base = getenv(variable), *home = getenv("HOME");
+    if (base != NULL && base[0] == '/')
+        snprintf(out, size, "%s/%s", base, tail);
+    else
+        snprintf(out, size, "%s/%s/%s", home != NULL ? home : "/nonexistent", below_home, tail);
+}
+
+void config_default_file(char *out, size_t size)
+{
+    if (geteuid() == 0)
+        snprintf(out, size, "/etc/retrogate/retrogate.conf");
+    else
+        user_path(out, size, "XDG_CONFIG_HOME", ".config", "retrogate/retrogate.conf");
+}
+
+static void standard_text(char *out, size_t size, enum config_key key)
+{
+    bool root = geteuid() == 0;
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    snprintf(out, size, "%s", rows[key].standard);
+    if (key == CONFIG_NODE_DIRECTORY && root)
+        snprintf(out, size, "/var/lib/retrogate");
+    else if (key == CONFIG_NODE_DIRECTORY)
+        user_path(out, size, "XDG_STATE_HOME", ".local/state", "retrogate");
+    else if (key == CONFIG_CONTROL_SOCKET && (root || runtime == NULL))
+        snprintf(out, size, root ? "/run/retrogate/control.sock" : "/tmp/retrogate-%u/control.sock",
+                 geteuid());
+    else if (key == CONFIG_CONTROL_SOCKET)
+        snprintf(out, size, "%s/retrogate/control.sock", runtime);
+}
+
+/* --- reading */
+
+struct reading {
+    struct config *config;
+    const char *file;
+    struct error **error;
+};
+
+static int read_value(void *arg, const char *section, const char *name, const char *value)
+{
+    struct reading *reading = arg;
+    for (size_t key = 0; key < CONFIG_KEYS; key++) {
+        if (strcmp(rows[key].section, section) != 0 || strcmp(rows[key].name, name) != 0)
+            continue;
+        struct error *wrong = NULL;
+        char **slot = &reading->config->text[key];
+        if (*slot != NULL)
+            return error_set(reading->error, ERROR_INVALID, "%s: %s.%s is given twice", reading->file,
+                             section, name);
+        if (!rows[key].check(value, &wrong)) {
+            error_set(reading->error, ERROR_INVALID, "%s: %s.%s: %s", reading->file, section, name,
+                      wrong->text);
+            error_free(wrong);
+            return 0;
+        }
+        *slot = strdup(value);
+        return *slot != NULL || error_set(reading->error, ERROR_INTERNAL, "out of memory");
+    }
+    return error_set(reading->error, ERROR_INVALID, "%s: there is no key %s.%s; see retrogate.conf(5)",
+                     reading->file, section, name);
+}
+
+static bool fill_defaults(struct config *config, struct error **error)
+{
+    for (size_t key = 0; key < CONFIG_KEYS; key++) {
+        char text[512];
+        standard_text(text, sizeof text, (enum config_key)key);
+        if (config->text[key] == NULL)
+            config->text[key] = strdup(text);
+        if (config->text[key] == NULL)
+            return error_set(error, ERROR_INTERNAL, "out of memory");
+    }
+    return true;
+}
+
+/* What no key can tell alone. */
+static bool check_whole(const struct config *config, struct error **error)
+{
+    const char *vault = config_text(config, CONFIG_VAULT_KEY);
+    bool tls = config_text(config, CONFIG_IRC_LISTEN_TLS)[0] != '\0';
+    bool certificate = config_text(config, CONFIG_TLS_CERTIFICATE)[0] != '\0';
+    if (certificate != (config_text(config, CONFIG_TLS_KEY)[0] != '\0'))
+        return error_set(error, ERROR_INVALID, "tls.certificate and tls.key go together");
+    if (!check_directory(config_text(config, CONFIG_NODE_DIRECTORY), error))
+        return error_prefix(error, "node.directory");
+    if (strcmp(vault, "file") != 0 && strcmp(vault, "ask") != 0 && strcmp(vault, "credential") != 0 &&
+        vault[0] != '/')
+        return error_set(error, ERROR_INVALID,
+                         "vault.key: expected file, credential, ask, or an absolute path");
+    (void)tls; /* without files a certificate of our own is made in the state directory */
+    return true;
+}
+
+struct config *config_load(const char *file, struct error **error)
+{
+    char standard[512];
+    struct config *config = calloc(1, sizeof *config);
+    if (config == NULL) {
+        error_set(error, ERROR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    config_default_file(standard, sizeof standard);
+    bool may_be_absent = file == NULL;
+    if (file == NULL)
+        file = standard;
+    struct error *wrong = NULL;
+    struct reading reading = {config, file, &wrong};
+    int line = ini_parse(file, read_value, &reading);
+    if (line == -1 && !may_be_absent)
+        error_set(&wrong, ERROR_NOT_FOUND, "%s: cannot be read", file);
+    else if (line > 0 && wrong == NULL)
+        error_set(&wrong, ERROR_INVALID, "%s:%d: expected a [section] or key = value", file, line);
+    if (wrong == NULL && fill_defaults(config, &wrong))
+        check_whole(config, &wrong);
+    if (wrong == NULL)
+        return config;
+    error_set(error, wrong->code, "%s", wrong->text);
+    error_free(wrong);
+    config_free(config);
+    return NULL;
+}
+
+void config_free(struct config *config)
+{
+    if (config == NULL)
+        return;
+    for (size_t key = 0; key < CONFIG_KEYS; key++)
+        free(config->text[key]);
+    free(config);
+}
+
+const char *config_text(const struct config *config, enum config_key key)
+{
+    return config->text[key];
+}
+
+unsigned config_number(const struct config *config, enum config_key key)
+{
+    return (unsigned)strtoul(config->text[key], NULL, 10);
+}
+
+bool config_yes(const struct config *config, enum config_key key)
+{
+    return strcmp(config->text[key], "yes") == 0;
+}
+
+size_t config_list(const struct config *config, enum config_key key, const char *words[], size_t max)
+{
+    char *copy = ((struct config *)config)->words[key];
+    snprintf(copy, LIST_TEXT, "%s", config->text[key]);
+    return split(copy, words, max);
+}
+
+const char *config_name(enum config_key key)
+{
+    static char name[64];
+    snprintf(name, sizeof name, "%s.%s", rows[key].section, rows[key].name);
+    return name;
+}
+
+const char *config_default(enum config_key key)
+{
+    return rows[key].standard;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef RETROGATE_CONFIG_H
+#define RETROGATE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* The configuration file (retrogate.conf(5)): an INI file, each key documented there. Every value is kept as
+ * its text in a table; config_load() checks all of them, so that `--check-config` finds what a start would
+ * refuse. */
+struct config;
+
+enum config_key {
+    CONFIG_NODE_NAME,
+    CONFIG_NODE_DIRECTORY,
+    CONFIG_NODE_LISTEN,
+    CONFIG_NODE_ANNOUNCE,
+    CONFIG_NODE_DNS,
+    CONFIG_NODE_PROXY,
+    CONFIG_NODE_FORWARD_RATE,
+    CONFIG_VAULT_KEY,
+    CONFIG_KEYRING_WORKERS,
+    CONFIG_ACCOUNT_TYPING,
+    CONFIG_CONTROL_SOCKET,
+    CONFIG_CONTROL_MODE,
+    CONFIG_IRC_LISTEN,
+    CONFIG_IRC_LISTEN_TLS,
+    CONFIG_IRC_PLAIN_ANYWHERE,
+    CONFIG_IRC_NAME,
+    CONFIG_IRC_CLIENTS,
+    CONFIG_IRC_CLIENTS_PER_ADDRESS,
+    CONFIG_IRC_REPLAY_LINES,
+    CONFIG_TLS_CERTIFICATE,
+    CONFIG_TLS_KEY,
+    CONFIG_LOG_LEVEL,
+    CONFIG_KEYS,
+};
+
+/* Reads and checks a file; `file` NULL: the default place, whose absence is no error. The error names file,
+ * line and key. */
+struct config *config_load(const char *file, struct error **error);
+void config_free(struct config *config);
+
+const char *config_text(const struct config *config, enum config_key key);
+unsigned config_number(const struct config *config, enum config_key key);
+bool config_yes(const struct config *config, enum config_key key);
+/* The words of a list, separated by white space or commas; returns how many there are, at most `max`. */
+size_t config_list(const struct config *config, enum config_key key, const char *words[], size_t max);
+
+/* "section.key" and the default text, for tests that hold the documents against the table. */
+const char *config_name(enum config_key key);
+const char *config_default(enum config_key key);
+/* The default place of the file, as root or per user. */
+void config_default_file(char *out, size_t size);
+
+#endif
