@@ -272,10 +272,11 @@ void chat_open(struct chat *chat, uint64_t now, int64_t wall)
         chat_flush(chat);
     } else if (chat->options.role == CHAT_GUEST) {
         want(chat, true);
-    } else if (chat->tunnels != NULL) {
-        chat_set_state(chat, CHAT_CONNECTING, tunnel_there);
-    } else if (chat->state == CHAT_NO_TUNNEL) {
-        chat_set_state(chat, CHAT_NO_TUNNEL, waiting_reason(chat));
+    } else if (chat->state == CHAT_NO_TUNNEL) { /* an inviter can only wait */
+        if (chat->tunnels != NULL)
+            chat_set_state(chat, CHAT_CONNECTING, tunnel_there);
+        else
+            chat_set_state(chat, CHAT_NO_TUNNEL, waiting_reason(chat));
     }
 }
 

@@ -66,7 +66,7 @@ static bool seal(struct chat *chat, struct output_queue *queue, const struct cha
     bool sealed =
         classic_seal(chat->cipher, &packet, chat->options.key, salt_bytes, item) &&
         chat_output_add(queue, &(struct chat_output){
-                              .kind = CHAT_SEND, .tunnel = tunnel->id, .payload = buffer_view(&packet)});
+                                   .kind = CHAT_SEND, .tunnel = tunnel->id, .payload = buffer_view(&packet)});
     buffer_free(&packet);
     return sealed;
 }
@@ -173,8 +173,8 @@ static bool send_line(struct chat *chat, struct chat_tunnel *tunnel)
     bool sent =
         own_text(&text, line) && salts_ready(chat, (utf8_length(buffer_view(&text)) + PART - 1) / PART) &&
         seal_parts(chat, &packets, tunnel, buffer_view(&text)) &&
-        chat_output_add(&packets,
-                   &(struct chat_output){.kind = CHAT_DELIVERY, .line = line->number, .delivery = CHAT_SENT});
+        chat_output_add(&packets, &(struct chat_output){
+                                      .kind = CHAT_DELIVERY, .line = line->number, .delivery = CHAT_SENT});
     buffer_free(&text);
     if (!sent) {
         output_drop(&packets);

@@ -145,9 +145,10 @@ static size_t read_attribute(struct tag *tag, struct bytes text, size_t at)
         begins(bytes_of(text.data + at, text.size - at), "href=") && is_space(text.data[at - 1]);
     while (at < text.size && text.data[at] != '=' && text.data[at] != '>' && !is_space(text.data[at]))
         at++;
-    if (at + 1 >= text.size || text.data[at] != '=')
+    if (at == text.size || text.data[at] != '=')
         return at;
-    at++;
+    if (++at == text.size)
+        return at;
     size_t from = at;
     if (text.data[at] == '"' || text.data[at] == '\'') {
         from = at + 1;

@@ -43,6 +43,7 @@ static const struct {
     {"<b>a</b><!-- never ends <i>b</i>", "a<!-- never ends <i>b</i>"},
     {"<b title=\"a > b\">c</b>", "c"},
     {"<b title='a > b' x = y>c</b>", "c"},
+    {"<b>c</b><i =", "c<i ="},
     {"<b>c</b><i title=\"never ends>d</i>", "c<i title=\"never ends>d</i>"},
     {"<img src=\"data:image/png;base64,AAAA\"/>a<unknown>b</unknown>", "ab"},
     {"<b>1 < 2</b> <3", "1 < 2 <3"},
@@ -100,7 +101,7 @@ static void linear(void **state)
 {
     (void)state;
     static const char *const pieces[] = {"<a ",        "<b>",        "<!-- ",   "<", "&#x",
-                                         "<script></", "<a href=u>", "<p x=\"", "&"};
+                                         "<script></", "<a href=u>", "<p x=\"", "&", "<p ="};
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
         struct buffer text = buffer_make(ROOM), out = buffer_make(ROOM);
         buffer_append_string(&text, "<b>");
