@@ -271,8 +271,11 @@ sqlite3 *database_open_writer(const char *directory, struct error **error)
         "PRAGMA journal_size_limit = 33554432;" /* bytes kept of a log that grew in one bulk */
         "PRAGMA wal_autocheckpoint = 0;";       /* the writer does it when nobody waits */
 
-    /* Rollback journals of statements never go to a temporary file: they hold what people wrote. */
+    /* Rollback journals of statements never go to a temporary file: they hold what people wrote. Memory
+     * statistics cost a lock shared by all threads at each allocation. Both are refused, and set already,
+     * from the second store on. */
     sqlite3_config(SQLITE_CONFIG_STMTJRNL_SPILL, -1);
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     if (!prepare_file(directory, error))
         return NULL;
     sqlite3 *database = connect_to(directory, SQLITE_OPEN_READWRITE, error);
