@@ -76,7 +76,7 @@ static bool person_id_of(struct link *out, struct bytes text)
            id_of(out->fingerprint, text, FINGERPRINT_DIGITS, hex_upper);
 }
 
-/* --- one function for each kind: takes the named parameter's decoded value, which is empty when absent */
+/* --- one function for each parameter: takes its decoded value, which is empty when it is absent */
 
 static bool take_time_stamp(struct link *out, struct bytes value)
 {

@@ -6,7 +6,7 @@
 #include "wire/percent.h"
 #include "wire/utf8.h"
 
-enum { TLV_HEADER_SIZE = 6, WIDE_UNIT = 4, ZERO_WIDTH_SPACE = 0x200b };
+enum { TLV_HEADER_SIZE = 6, ZERO_WIDTH_SPACE = 0x200b };
 
 static struct bytes fail(struct reader *reader)
 {
@@ -92,8 +92,6 @@ static bool wide_next(struct reader *wide, uint32_t *code_point)
 
 bool wide_to_utf8(struct buffer *utf8, struct bytes wide, const char *controls)
 {
-    if (wide.size % WIDE_UNIT != 0 || utf8->failed)
-        return false;
     /* No code point takes more bytes as UTF-8, U+FFFD included, than its unit. */
     uint8_t *at = buffer_reserve(utf8, wide.size);
     if (at == NULL)

@@ -317,7 +317,7 @@ static void test_refused_fields(void **state)
     refused_records(VERSION KEY "08 05 613a303130", 7, "hidden address");
     refused_records(VERSION KEY "07 03 000000", 0, "checksum is wrong");
     refused_records(VERSION KEY "07 02 0000", 0, "checksum");
-    refused_records(VERSION "07 03 000000" KEY, 0, "checksum");
+    refused_records(VERSION "07 03 000000" KEY, 0, "checksum in the text");
     refused_records("01 02 9901 0b 00", 0, "list of fields"); /* 0.5 knows no other tags */
     refused_records("00 10 " ID16, 4, "no PGP fingerprint");
     refused_records("03 14 " ID20, 4, "no location id");

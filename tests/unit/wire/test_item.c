@@ -52,6 +52,16 @@ static void test_size_limit(void **state)
     buffer_free(&out);
 }
 
+static void test_is_size_limit(void **state)
+{
+    (void)state;
+    static uint8_t bytes[ITEM_SIZE_MAX + 1] = {0x02, 0x00, 0x14, 0x0a};
+    set_u32(bytes + 4, ITEM_SIZE_MAX);
+    assert_true(item_is(bytes_of(bytes, ITEM_SIZE_MAX), SERVICE_TURTLE, 0x0a));
+    set_u32(bytes + 4, ITEM_SIZE_MAX + 1);
+    assert_false(item_is(bytes_of(bytes, ITEM_SIZE_MAX + 1), SERVICE_TURTLE, 0x0a));
+}
+
 static void test_full_buffer(void **state)
 {
     (void)state;
@@ -71,6 +81,7 @@ int main(void)
         cmocka_unit_test(test_header),
         cmocka_unit_test(test_is),
         cmocka_unit_test(test_size_limit),
+        cmocka_unit_test(test_is_size_limit),
         cmocka_unit_test(test_full_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
