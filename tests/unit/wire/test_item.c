@@ -78,10 +78,8 @@ static void test_full_buffer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_header),
-        cmocka_unit_test(test_is),
-        cmocka_unit_test(test_size_limit),
-        cmocka_unit_test(test_is_size_limit),
+        cmocka_unit_test(test_header),      cmocka_unit_test(test_is),
+        cmocka_unit_test(test_size_limit),  cmocka_unit_test(test_is_size_limit),
         cmocka_unit_test(test_full_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
