@@ -269,7 +269,7 @@ bool friend_text_parse(struct friend_text *out, struct bytes text, struct error 
     if (text.size > FRIEND_TEXT_MAX)
         return error_set(error, ERROR_INVALID, "the text is longer than any invitation (%d bytes)",
                          FRIEND_TEXT_MAX);
-    enum text_kind kind;
+    enum text_kind kind = KIND_FULL;
     uint64_t had[4] = {0};
     bool good = decode_text(&out->memory, text, error) &&
                 find_kind(&kind, buffer_view(&out->memory), error) &&

@@ -39,7 +39,7 @@ struct chat_item {
  * included, so the text can be handled as a C string). A text that the original would blank is blanked: its
  * notice stands there instead. Refuses other subtypes, wrong lengths, code points that do not exist, lone
  * surrogates, invalid UTF-8 in a status, an avatar over CHAT_AVATAR_LIMIT. On false `text` holds what it
- * held. */
+ * held; it is `failed` when it had no room. */
 bool chat_parse(struct chat_item *out, struct buffer *text, struct bytes item);
 
 /* Each appends a whole item. False on invalid UTF-8, an image over the limit, or a full buffer. The texts go
