@@ -43,6 +43,11 @@ static bool append_line(struct buffer *out, json_int_t id, json_t *value)
     return written;
 }
 
+bool request_write(struct buffer *out, json_int_t id, json_t *command)
+{
+    return append_line(out, id, json_copy(command));
+}
+
 bool reply_done(struct buffer *out, json_int_t id, json_t *result)
 {
     return append_line(out, id,

@@ -15,6 +15,9 @@ enum { REQUEST_LINE_MAX = 1 << 20 }; /* bytes, with the line feed */
  * command is without the id, as gateway_do() takes it; the caller frees it with json_decref(). */
 bool request_parse(struct bytes line, json_t **command, json_int_t *id, struct error **error);
 
+/* The client's side of request_parse(): appends the command (borrowed) with this id as one line. */
+bool request_write(struct buffer *out, json_int_t id, json_t *command);
+
 /* Append one line each. They return false, and the buffer says `failed`, when it does not fit or memory is
  * out. A negative id is left out. `result` may be NULL for an empty one; values are borrowed. */
 bool reply_done(struct buffer *out, json_int_t id, json_t *result);

@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/ctl_input.h"
+#include "control/ctl_print.h"
+
+static void told_once(struct ctl *ctl, const json_t *command, const json_t *options, const json_t *result)
+{
+    (void)command;
+    (void)options;
+    if (json_is_string(json_object_get(result, "password")))
+        fputs("\nThe password is shown this once; write it down.\n", ctl->out);
+}
+
+static bool take_secret(json_t *command, const char *member, char *secret, struct error **error)
+{
+    if (secret == NULL)
+        return false;
+    bool good = secret[0] == '\0' || json_object_set_new(command, member, json_string(secret)) == 0;
+    ctl_input_secret_free(secret);
+    return good || error_set(error, ERROR_INVALID, "the password is not UTF-8");
+}
+
+static bool ask_first_password(struct ctl *ctl, json_t *command, const json_t *options, struct error **error)
+{
+    (void)options;
+    if (json_object_get(command, "password") != NULL || ctl->json || !isatty(fileno(ctl->in)))
+        return true;
+    return take_secret(command, "password", ctl_input_new_secret("Password (empty: one is made): ", error),
+                       error);
+}
+
+static bool ask_new_password(struct ctl *ctl, json_t *command, const json_t *options, struct error **error)
+{
+    (void)ctl;
+    (void)options;
+    if (json_object_get(command, "password") != NULL)
+        return true;
+    return take_secret(command, "password", ctl_input_new_secret("New password: ", error), error) &&
+           (json_object_get(command, "password") != NULL ||
+            error_set(error, ERROR_INVALID, "the password is empty; nothing was done"));
+}
+
+static bool ask_vault_key(struct ctl *ctl, json_t *command, const json_t *options, struct error **error)
+{
+    (void)ctl;
+    (void)options;
+    if (json_object_get(command, "vault_key") != NULL)
+        return true;
+    return take_secret(command, "vault_key", ctl_input_secret("Vault key (64 hex digits): ", error), error);
+}
+
+static bool ask_whether_sure(struct ctl *ctl, json_t *command, const json_t *options, struct error **error)
+{
+    const char *name = json_string_value(json_object_get(command, "account"));
+    json_object_set_new(command, "sure", json_true());
+    if (json_object_get(options, ".yes") != NULL)
+        return true;
+    char *typed = ctl_input_line(
+        ctl, "This removes the account, its keys and all its history. Type its name to go on: ");
+    bool sure = typed != NULL && strcmp(typed, name) == 0;
+    free(typed);
+    return sure || error_set(error, ERROR_DENIED, "not confirmed; nothing was removed");
+}
+
+static void show_qr(struct ctl *ctl, const json_t *options, const char *text)
+{
+    struct error *error = NULL;
+    if (json_object_get(options, ".qr") == NULL || ctl->print_qr == NULL || text == NULL)
+        return;
+    fputc('\n', ctl->out);
+    if (!ctl->print_qr(ctl->out, text, &error))
+        fprintf(ctl->log, "retrogatectl: %s\n", error->text);
+    error_free(error);
+}
+
+static void show_self(struct ctl *ctl, const json_t *command, const json_t *options, const json_t *result)
+{
+    (void)command;
+    show_qr(ctl, options, json_string_value(json_object_get(result, "short")));
+}
+
+static void show_invite(struct ctl *ctl, const json_t *command, const json_t *options, const json_t *result)
+{
+    (void)command;
+    show_qr(ctl, options, json_string_value(json_object_get(result, "link")));
+    fputs("\nGive the link to this one person over a way that you trust: whoever has it first can use it.\n",
+          ctl->out);
+}
+
+static void show_history(struct ctl *ctl, const json_t *command, const json_t *options, const json_t *result)
+{
+    (void)options;
+    const json_t *lines = json_object_get(result, "lines"), *named = json_object_get(command, "conversation");
+    const char *handle = json_is_string(named) ? json_string_value(named) : "them";
+    size_t index = 0;
+    json_t *line = NULL;
+    json_array_foreach(lines, index, line) ctl_print_line(ctl, line, handle);
+    if (json_array_size(lines) == 0)
+        fputs("no lines\n", ctl->out);
+}
+
+static const struct ctl_layout done_layout = {.empty = "done"};
+
+static const struct ctl_layout status_layout = {.columns = {{"name", "name", SHOW_TEXT},
+                                                            {"version", "version", SHOW_TEXT},
+                                                            {"phase", "phase", SHOW_TEXT},
+                                                            {"", "phase_text", SHOW_TEXT},
+                                                            {"vault", "vault", SHOW_TEXT},
+                                                            {"up for", "uptime_ms", SHOW_DURATION},
+                                                            {"location", "location", SHOW_TEXT},
+                                                            {"fingerprint", "fingerprint", SHOW_TEXT},
+                                                            {"accounts", "accounts", SHOW_TEXT},
+                                                            {"friends", "friends", SHOW_TEXT},
+                                                            {"listening", "listening", SHOW_TEXT},
+                                                            {"tunnels", "tunnels", SHOW_TEXT},
+                                                            {"traffic", "traffic", SHOW_TEXT},
+                                                            {"store", "store", SHOW_TEXT}}};
+
+#define ACCOUNT_COLUMNS                                                                                      \
+    {"name", "name", SHOW_TEXT}, {"fingerprint", "fingerprint", SHOW_TEXT},                                  \
+        {"operator", "operator", SHOW_TEXT}, {"typing", "typing", SHOW_TEXT},                                \
+        {"key ready", "key_ready", SHOW_TEXT},                                                               \
+    {                                                                                                        \
+        "created", "created", SHOW_TIME                                                                      \
+    }
+static const struct ctl_layout accounts_layout = {
+    .list = "accounts",
+    .empty = "no account yet; make one with 'retrogatectl account add NAME'",
+    .columns = {ACCOUNT_COLUMNS}};
+static const struct ctl_layout account_layout = {.columns = {ACCOUNT_COLUMNS,
+                                                             {"password", "password", SHOW_TEXT},
+                                                             {"link", "link", SHOW_BLOCK},
+                                                             {"key", "key", SHOW_BLOCK}}};
+
+#define APP_PASSWORD_COLUMNS                                                                                 \
+    {"id", "id", SHOW_TEXT}, {"label", "label", SHOW_TEXT}, {"scope", "scope", SHOW_TEXT},                   \
+        {"created", "created", SHOW_TIME},                                                                   \
+    {                                                                                                        \
+        "last used", "last_used", SHOW_TIME                                                                  \
+    }
+static const struct ctl_layout app_passwords_layout = {
+    .list = "app_passwords", .empty = "no app passwords", .columns = {APP_PASSWORD_COLUMNS}};
+static const struct ctl_layout app_password_layout = {
+    .columns = {APP_PASSWORD_COLUMNS, {"password", "password", SHOW_TEXT}}};
+
+static const struct ctl_layout self_layout = {.columns = {{"fingerprint", "fingerprint", SHOW_TEXT},
+                                                          {"location", "location", SHOW_TEXT},
+                                                          {"addresses", "addresses", SHOW_TEXT},
+                                                          {"short invite", "short", SHOW_BLOCK},
+                                                          {"certificate", "full", SHOW_BLOCK}}};
+static const struct ctl_layout friends_layout = {
+    .list = "friends",
+    .empty =
+        "no friends yet; exchange 'retrogatectl friend self' with somebody and 'retrogatectl friend add'",
+    .columns = {{"name", "name", SHOW_TEXT},
+                {"location", "location", SHOW_TEXT},
+                {"state", "state", SHOW_TEXT},
+                {"reason", "reason", SHOW_TEXT},
+                {"rtt", "rtt_us", SHOW_MICROSECONDS},
+                {"last seen", "last_seen", SHOW_TIME}}};
+static const struct ctl_layout friend_layout = {.columns = {{"name", "name", SHOW_TEXT},
+                                                            {"location", "location", SHOW_TEXT},
+                                                            {"fingerprint", "fingerprint", SHOW_TEXT},
+                                                            {"state", "state", SHOW_TEXT},
+                                                            {"reason", "reason", SHOW_TEXT},
+                                                            {"verified", "verified", SHOW_TEXT},
+                                                            {"addresses", "addresses", SHOW_TEXT},
+                                                            {"connected to", "address", SHOW_TEXT},
+                                                            {"since", "since", SHOW_TIME},
+                                                            {"last seen", "last_seen", SHOW_TIME},
+                                                            {"next try", "next_try", SHOW_TIME},
+                                                            {"rtt", "rtt_us", SHOW_MICROSECONDS},
+                                                            {"received", "bytes_in", SHOW_BYTES},
+                                                            {"sent", "bytes_out", SHOW_BYTES},
+                                                            {"added", "added", SHOW_TIME}}};
+static const struct ctl_layout attempts_layout = {.list = "attempts",
+                                                  .empty = "nobody unknown has tried to connect",
+                                                  .columns = {{"location", "location", SHOW_TEXT},
+                                                              {"issuer", "issuer", SHOW_TEXT},
+                                                              {"address", "address", SHOW_TEXT},
+                                                              {"reason", "reason", SHOW_TEXT},
+                                                              {"count", "count", SHOW_TEXT},
+                                                              {"last", "last", SHOW_TIME}}};
+
+#define CONTACT_COLUMNS                                                                                      \
+    {"handle", "handle", SHOW_TEXT}, {"name", "name", SHOW_TEXT}, {"fingerprint", "fingerprint", SHOW_TEXT}, \
+        {"presence", "presence", SHOW_TEXT},                                                                 \
+    {                                                                                                        \
+        "conversation", "conversation", SHOW_TEXT                                                            \
+    }
+static const struct ctl_layout contacts_layout = {
+    .list = "contacts",
+    .empty = "no contacts yet; add one with 'retrogatectl contact add KEY'",
+    .columns = {CONTACT_COLUMNS}};
+static const struct ctl_layout contact_layout = {
+    .columns = {CONTACT_COLUMNS, {"added", "created", SHOW_TIME}, {"key", "key", SHOW_BLOCK}}};
+
+static const struct ctl_layout invites_layout = {
+    .list = "invites",
+    .empty = "no invites; make one with 'retrogatectl invite new CONTACT'",
+    .columns = {{"id", "id", SHOW_TEXT},
+                {"contact", "handle", SHOW_TEXT},
+                {"ours", "own", SHOW_TEXT},
+                {"state", "state", SHOW_TEXT},
+                {"uses left", "uses_left", SHOW_UNLIMITED},
+                {"expires", "expires", SHOW_TIME}}};
+static const struct ctl_layout invite_layout = {.columns = {{"id", "id", SHOW_TEXT},
+                                                            {"contact", "handle", SHOW_TEXT},
+                                                            {"state", "state", SHOW_TEXT},
+                                                            {"uses left", "uses_left", SHOW_UNLIMITED},
+                                                            {"expires", "expires", SHOW_TIME},
+                                                            {"link", "link", SHOW_BLOCK}}};
+
+static const struct ctl_layout conversations_layout = {
+    .list = "conversations",
+    .empty = "no conversations yet; make an invite for a contact, or open one",
+    .columns = {{"handle", "handle", SHOW_TEXT},
+                {"state", "state", SHOW_TEXT},
+                {"reason", "reason", SHOW_TEXT},
+                {"since", "since", SHOW_TIME},
+                {"protection", "protection", SHOW_TEXT},
+                {"unread", "unread", SHOW_TEXT},
+                {"queued", "queued", SHOW_TEXT}}};
+#define CONVERSATION_COLUMNS                                                                                 \
+    {"id", "id", SHOW_TEXT}, {"handle", "handle", SHOW_TEXT}, {"name", "name", SHOW_TEXT},                   \
+        {"fingerprint", "fingerprint", SHOW_TEXT}, {"state", "state", SHOW_TEXT},                            \
+        {"reason", "reason", SHOW_TEXT}, {"since", "since", SHOW_TIME},                                      \
+        {"protection", "protection_text", SHOW_TEXT}, {"unread", "unread", SHOW_TEXT},                       \
+    {                                                                                                        \
+        "queued", "queued", SHOW_TEXT                                                                        \
+    }
+static const struct ctl_layout conversation_layout = {.columns = {CONVERSATION_COLUMNS,
+                                                                  {"explanation", "explanation", SHOW_BLOCK},
+                                                                  {"routes", "routes", SHOW_BLOCK},
+                                                                  {"warnings", "warnings", SHOW_BLOCK}}};
+static const struct ctl_layout said_layout = {.columns = {{"line", "seq", SHOW_TEXT}}};
+
+#define OF_ACCOUNT .of_account = true
+#define ACCOUNT_ARGUMENT                                                                                     \
+    {                                                                                                        \
+        CTL_TEXT, "ACCOUNT", "account", "the account; may be left out when there is only one", true          \
+    }
+#define PASSWORD_FILE                                                                                        \
+    {                                                                                                        \
+        CTL_SECRET, "--password-file", "password", "read the password from a file", true                     \
+    }
+#define CONTACT_ARGUMENT                                                                                     \
+    {                                                                                                        \
+        CTL_REFERENCE, "CONTACT", "contact", "handle, id or fingerprint", false                              \
+    }
+#define CONVERSATION_ARGUMENT                                                                                \
+    {                                                                                                        \
+        CTL_REFERENCE, "CONVERSATION", "conversation", "handle or id", false                                 \
+    }
+#define FRIEND_ARGUMENT                                                                                      \
+    {                                                                                                        \
+        CTL_TEXT, "FRIEND", "friend", "location id, its beginning, or name", false                           \
+    }
+#define ADDRESS_OPTION                                                                                       \
+    {                                                                                                        \
+        CTL_LIST, "--address", "addresses", "like 192.0.2.1:7812; may be repeated", true                     \
+    }
+
+const struct ctl_verb ctl_verbs[] = {
+    {.words = "init",
+     .help = "write a configuration to begin with",
+     .example = "init --name gate",
+     .params = {{CTL_TEXT, "--name", ".name", "name of this node, shown to friends", true},
+                {CTL_SWITCH, "--yes", ".yes", "ask nothing", true}},
+     .run = ctl_init},
+    {.words = "status",
+     .command = "status",
+     .help = "what the gateway does",
+     .example = "status",
+     .layout = &status_layout},
+    {.words = "unlock",
+     .command = "unlock",
+     .help = "open the vault after a start",
+     .example = "unlock",
+     .params = {{CTL_SECRET, "--key-file", "vault_key", "read the key from a file", true}},
+     .layout = &done_layout,
+     .prepare = ask_vault_key},
+
+    {.words = "account add",
+     .command = "account.add",
+     .help = "make an account for a person",
+     .example = "account add alice",
+     .params = {{CTL_TEXT, "NAME", "name", "log-in name", false},
+                {CTL_TEXT, "--person", "person", "name in the key", true},
+                {CTL_DOCUMENT, "--key", "key", "an own secret PGP key in place of a new one", true},
+                {CTL_SECRET, "--key-passphrase-file", "key_passphrase", "passphrase of that key", true},
+                {CTL_SWITCH, "--operator", "operator", "this person also runs the gateway", true},
+                PASSWORD_FILE},
+     .layout = &account_layout,
+     .prepare = ask_first_password,
+     .after = told_once},
+    {.words = "account list",
+     .command = "account.list",
+     .help = "all accounts",
+     .example = "account list",
+     .layout = &accounts_layout},
+    {.words = "account show",
+     .command = "account.show",
+     .help = "one account with its public key",
+     .example = "account show alice",
+     OF_ACCOUNT,
+     .params = {ACCOUNT_ARGUMENT},
+     .layout = &account_layout},
+    {.words = "account set",
+     .command = "account.set",
+     .help = "change settings of an account",
+     .example = "account set alice --typing off",
+     OF_ACCOUNT,
+     .params = {ACCOUNT_ARGUMENT,
+                {CTL_ON_OFF, "--typing", "typing", "tell contacts when this person types", true},
+                {CTL_PICTURE, "--avatar", "avatar", "PNG or JPEG up to 32767 bytes; \"\" removes", true},
+                {CTL_TEXT, "--state-text", "state_text", "shown to contacts", true},
+                {CTL_ON_OFF, "--operator", "operator", "this person also runs the gateway", true}},
+     .layout = &account_layout},
+    {.words = "account password",
+     .command = "account.password",
+     .help = "set the password of an account",
+     .example = "account password alice",
+     OF_ACCOUNT,
+     .params = {ACCOUNT_ARGUMENT, PASSWORD_FILE},
+     .layout = &done_layout,
+     .prepare = ask_new_password},
+    {.words = "account remove",
+     .command = "account.remove",
+     .help = "remove an account, its keys and its history",
+     .example = "account remove alice",
+     .params = {{CTL_TEXT, "ACCOUNT", "account", "the account", false},
+                {CTL_SWITCH, "--yes", ".yes", "ask nothing", true}},
+     .layout = &done_layout,
+     .prepare = ask_whether_sure},
+
+    {.words = "friend self",
+     .command = "friend.self",
+     .help = "this node's certificate, for its friends",
+     .example = "friend self --qr",
+     .params = {{CTL_SWITCH, "--qr", ".qr", "also as a QR code", true}},
+     .layout = &self_layout,
+     .after = show_self},
+    {.words = "friend add",
+     .command = "friend.add",
+     .help = "make a node a friend by its certificate or short invite",
+     .example = "friend add @bob.cert --address 192.0.2.1:7812",
+     .params = {{CTL_DOCUMENT, "CERTIFICATE", "text", "the text, @FILE, or - for the standard input", false},
+                {CTL_TEXT, "--name", "name", "what to call it", true},
+                ADDRESS_OPTION},
+     .layout = &friend_layout},
+    {.words = "friend list",
+     .command = "friend.list",
+     .help = "all friends",
+     .example = "friend list",
+     .layout = &friends_layout},
+    {.words = "friend show",
+     .command = "friend.show",
+     .help = "one friend",
+     .example = "friend show bob",
+     .params = {FRIEND_ARGUMENT},
+     .layout = &friend_layout},
+    {.words = "friend set",
+     .command = "friend.set",
+     .help = "change the name or the addresses of a friend",
+     .example = "friend set bob --address 192.0.2.1:7812",
+     .params = {FRIEND_ARGUMENT, {CTL_TEXT, "--name", "name", "what to call it", true}, ADDRESS_OPTION},
+     .layout = &friend_layout},
+    {.words = "friend connect",
+     .command = "friend.connect",
+     .help = "try to connect now",
+     .example = "friend connect bob",
+     .params = {FRIEND_ARGUMENT},
+     .layout = &done_layout},
+    {.words = "friend remove",
+     .command = "friend.remove",
+     .help = "end a friendship",
+     .example = "friend remove bob",
+     .params = {FRIEND_ARGUMENT},
+     .layout = &done_layout},
+    {.words = "attempts",
+     .command = "attempts",
+     .help = "who tried to connect without being a friend",
+     .example = "attempts",
+     .layout = &attempts_layout},
+
+    {.words = "contact add",
+     .command = "contact.add",
+     .help = "add a distant person by key, certificate or link",
+     .example = "contact add @bob.asc --handle bob",
+     OF_ACCOUNT,
+     .params = {{CTL_DOCUMENT, "KEY", "key", "the text, @FILE, or - for the standard input", false},
+                {CTL_TEXT, "--handle", "handle", "short name: a-z 0-9 _ -", true},
+                {CTL_TEXT, "--name", "name", "name to show", true}},
+     .layout = &contact_layout},
+    {.words = "contact list",
+     .command = "contact.list",
+     .help = "all contacts",
+     .example = "contact list",
+     OF_ACCOUNT,
+     .layout = &contacts_layout},
+    {.words = "contact show",
+     .command = "contact.show",
+     .help = "one contact with its key",
+     .example = "contact show bob",
+     OF_ACCOUNT,
+     .params = {CONTACT_ARGUMENT},
+     .layout = &contact_layout},
+    {.words = "contact set",
+     .command = "contact.set",
+     .help = "change handle, name or presence of a contact",
+     .example = "contact set bob --handle robert --presence always",
+     OF_ACCOUNT,
+     .params = {CONTACT_ARGUMENT,
+                {CTL_TEXT, "--handle", "handle", "short name: a-z 0-9 _ -", true},
+                {CTL_TEXT, "--name", "name", "name to show", true},
+                {CTL_TEXT, "--presence", "presence", "when to be reachable: always, open or never", true}},
+     .layout = &contact_layout},
+    {.words = "contact remove",
+     .command = "contact.remove",
+     .help = "remove a contact",
+     .example = "contact remove bob",
+     OF_ACCOUNT,
+     .params = {CONTACT_ARGUMENT},
+     .layout = &done_layout},
+
+    {.words = "invite new",
+     .command = "invite.new",
+     .help = "make a link with which a contact can reach this account",
+     .example = "invite new bob --valid 7d --qr",
+     OF_ACCOUNT,
+     .params = {{CTL_REFERENCE, "CONTACT", "contact", "handle, id or fingerprint", true},
+                {CTL_DOCUMENT, "--key", "key", "the public key of somebody who is no contact yet", true},
+                {CTL_SECONDS, "--valid", "valid", "how long, like 24h (the default) or 7d", true},
+                {CTL_NUMBER, "--uses", "uses", "how often; 1 is the default, -1 without limit", true},
+                {CTL_SWITCH, "--qr", ".qr", "also as a QR code", true}},
+     .layout = &invite_layout,
+     .after = show_invite},
+    {.words = "invite open",
+     .command = "invite.open",
+     .help = "accept a link that somebody gave you",
+     .example = "invite open @link.txt",
+     OF_ACCOUNT,
+     .params = {{CTL_DOCUMENT, "LINK", "link", "the link, @FILE, or - for the standard input", false},
+                {CTL_DOCUMENT, "--key", "key", "the public key of the inviter, if no contact yet", true}},
+     .layout = &conversation_layout},
+    {.words = "invite list",
+     .command = "invite.list",
+     .help = "all invites",
+     .example = "invite list",
+     OF_ACCOUNT,
+     .layout = &invites_layout},
+    {.words = "invite revoke",
+     .command = "invite.revoke",
+     .help = "make an invite worthless",
+     .example = "invite revoke 4",
+     OF_ACCOUNT,
+     .params = {{CTL_NUMBER, "ID", "id", "of 'invite list'", false}},
+     .layout = &invite_layout},
+
+    {.words = "conversation list",
+     .command = "conversation.list",
+     .help = "all conversations",
+     .example = "conversation list",
+     OF_ACCOUNT,
+     .layout = &conversations_layout},
+    {.words = "conversation show",
+     .command = "conversation.show",
+     .help = "one conversation, its routes and who can know what",
+     .example = "conversation show bob",
+     OF_ACCOUNT,
+     .params = {CONVERSATION_ARGUMENT},
+     .layout = &conversation_layout},
+    {.words = "conversation open",
+     .command = "conversation.open",
+     .help = "look for a tunnel now",
+     .example = "conversation open bob",
+     OF_ACCOUNT,
+     .params = {CONVERSATION_ARGUMENT},
+     .layout = &conversation_layout},
+    {.words = "conversation close",
+     .command = "conversation.close",
+     .help = "end a conversation and its routes; the contact is told",
+     .example = "conversation close bob",
+     OF_ACCOUNT,
+     .params = {CONVERSATION_ARGUMENT},
+     .layout = &conversation_layout},
+    {.words = "say",
+     .command = "say",
+     .help = "say something",
+     .example = "say bob hello, are you there?",
+     OF_ACCOUNT,
+     .params = {CONVERSATION_ARGUMENT,
+                {CTL_WORDS, "TEXT", "text", "what to say, or - for the standard input", false},
+                {CTL_TEXT, "--label", "label", "returned with the line", true}},
+     .layout = &said_layout},
+    {.words = "history",
+     .command = "history",
+     .help = "what was said",
+     .example = "history bob --max 20",
+     OF_ACCOUNT,
+     .params = {CONVERSATION_ARGUMENT,
+                {CTL_NUMBER, "--before", "before", "lines before this number", true},
+                {CTL_NUMBER, "--after", "after", "lines after this number", true},
+                {CTL_NUMBER, "--max", "max", "at most so many, up to 500", true}},
+     .after = show_history},
+    {.words = "watch",
+     .help = "follow what happens: the gateway, or with --account that account",
+     .example = "watch --account alice",
+     .run = ctl_watch},
+
+    {.words = "app-password new",
+     .command = "app_password.new",
+     .help = "make a password for one program",
+     .example = "app-password new phone --scope irc",
+     OF_ACCOUNT,
+     .params = {{CTL_TEXT, "LABEL", "label", "which program or device", false},
+                {CTL_TEXT, "--scope", "scope", "irc, web, mail, control or *", true}},
+     .layout = &app_password_layout,
+     .after = told_once},
+    {.words = "app-password list",
+     .command = "app_password.list",
+     .help = "all app passwords",
+     .example = "app-password list",
+     OF_ACCOUNT,
+     .layout = &app_passwords_layout},
+    {.words = "app-password revoke",
+     .command = "app_password.revoke",
+     .help = "make an app password worthless",
+     .example = "app-password revoke 2",
+     OF_ACCOUNT,
+     .params = {{CTL_NUMBER, "ID", "id", "of 'app-password list'", false}},
+     .layout = &done_layout},
+
+    {.words = "config check",
+     .help = "read a configuration as the daemon would, and say what is wrong",
+     .example = "config check /etc/retrogate/retrogate.conf",
+     .params = {{CTL_TEXT, "FILE", ".file", "the daemon's own, if left out", true}},
+     .run = ctl_config_check},
+    {.words = "version",
+     .help = "the version of this program and of the daemon",
+     .example = "version",
+     .run = ctl_version},
+};
+
+const size_t ctl_verbs_count = sizeof ctl_verbs / sizeof *ctl_verbs;
