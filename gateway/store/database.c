@@ -188,7 +188,7 @@ static sqlite3 *connect_to(const char *directory, int flags, struct error **erro
 
     sqlite3 *database = NULL;
     /* NOMUTEX: each connection belongs to one thread at a time. */
-    flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE;
+    flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
     if (sqlite3_open_v2(path, &database, flags, NULL) != SQLITE_OK) {
         if (database == NULL)
             error_set(error, ERROR_UNAVAILABLE, "no memory for the database");
@@ -217,7 +217,7 @@ static bool read_pragma(sqlite3 *database, const char *sql, int *number, struct 
     return read;
 }
 
-/* Reads every page. Measured: about a second for a gigabyte in the page cache. */
+/* Reads every page. Measured: four seconds for a gigabyte that is in the page cache. */
 static bool check_whole(sqlite3 *database, struct error **error)
 {
     sqlite3_stmt *statement = database_prepare(database, "PRAGMA quick_check(1)", error);

@@ -28,6 +28,7 @@ struct writer {
     struct statements *statements;
     sqlite3_stmt *control[CONTROLS];
     int log_pages, checkpoint_at;
+    bool full; /* the disk, as the present transaction met it */
     uv_mutex_t lock;
     struct store_stats stats; /* under the lock */
 };
@@ -108,6 +109,7 @@ static bool run_batch(struct writer *writer, struct job *job, bool alone, struct
     if (!alone && !control(writer, SAVE, error))
         return false;
     if (!statements_run(writer->statements, buffer_view(&batch->operations), &job->error)) {
+        writer->full |= database_is_full(writer->database);
         if (transaction_lost(writer))
             return error_set(error, job->error->code, "%s", job->error->text);
         if (alone)
@@ -146,8 +148,10 @@ void writer_run(void *arg, struct queue *batches)
     struct error *error = NULL;
 
     uint64_t begin = uv_hrtime();
+    writer->full = false;
     bool committed = run_all(writer, batches, &error);
-    bool full = !committed && database_is_full(writer->database);
+    if (!committed)
+        writer->full |= database_is_full(writer->database);
     if (!committed && !transaction_lost(writer))
         control(writer, ROLLBACK, NULL);
     uint64_t took_us = (uv_hrtime() - begin) / 1000;
@@ -164,7 +168,7 @@ void writer_run(void *arg, struct queue *batches)
     writer->stats.batches += count;
     writer->stats.failed += failed;
     writer->stats.last_commit_us = took_us;
-    writer->stats.disk_full = full;
+    writer->stats.disk_full = writer->full;
     uv_mutex_unlock(&writer->lock);
     error_free(error);
 

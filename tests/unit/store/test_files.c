@@ -65,9 +65,8 @@ static void write_content(const char *path, const void *data, size_t size)
 /* The store refuses the file as it is, says why, and leaves it as it is. */
 static void assert_refused(struct place *place, enum error_code code, const char *word)
 {
-    char path[256], log[256], text[256];
+    char path[256], text[256];
     path_in(path, place, "retrogate.db");
-    path_in(log, place, "retrogate.db-wal");
     struct content before = content_of(path);
     assert_int_equal(place_refusal(place, text), code);
     assert_non_null(strstr(text, word));
@@ -136,6 +135,21 @@ static void test_one_process_a_directory(void **state)
     place_open(place);
 }
 
+/* As systemd's DynamicUser has it. */
+static void test_a_directory_behind_a_link(void **state)
+{
+    struct place *place = *state;
+    struct place link = {0};
+    make_database(place);
+    snprintf(link.directory, sizeof link.directory, "%s.link", place->directory);
+    assert_int_equal(symlink(place->directory, link.directory), 0);
+    assert_int_equal(uv_loop_init(&link.loop), 0);
+    place_open(&link);
+    place_close(&link);
+    assert_int_equal(uv_loop_close(&link.loop), 0);
+    assert_int_equal(unlink(link.directory), 0);
+}
+
 static void run_sql(struct place *place, const char *sql)
 {
     char path[256];
@@ -151,6 +165,30 @@ static void test_newer_schema(void **state)
     make_database(*state);
     run_sql(*state, "PRAGMA user_version = 999");
     assert_refused(*state, ERROR_INVALID, "newer retrogate (schema 999");
+}
+
+/* What a killed process left in the log is neither lost nor taken over by a program that refuses the file. */
+static void test_newer_schema_in_the_log(void **state)
+{
+    struct place *place = *state;
+    char path[256], log[256];
+    sqlite3 *database;
+    path_in(path, place, "retrogate.db");
+    path_in(log, place, "retrogate.db-wal");
+    make_database(place);
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    assert_int_equal(sqlite3_exec(database, "PRAGMA user_version = 999", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(database), SQLITE_OK);
+
+    struct content before = content_of(log);
+    assert_true(before.size > 0);
+    assert_refused(place, ERROR_INVALID, "newer retrogate (schema 999");
+    struct content after = content_of(log);
+    assert_int_equal(before.size, after.size);
+    assert_memory_equal(before.data, after.data, before.size);
+    free(before.data);
+    free(after.data);
 }
 
 static void test_another_programs_file(void **state)
@@ -258,7 +296,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_others_cannot_read, begin, end),
         cmocka_unit_test_setup_teardown(test_one_process_a_directory, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_directory_behind_a_link, begin, end),
         cmocka_unit_test_setup_teardown(test_newer_schema, begin, end),
+        cmocka_unit_test_setup_teardown(test_newer_schema_in_the_log, begin, end),
         cmocka_unit_test_setup_teardown(test_another_programs_file, begin, end),
         cmocka_unit_test_setup_teardown(test_not_a_database, begin, end),
         cmocka_unit_test_setup_teardown(test_truncated, begin, end),
