@@ -211,7 +211,8 @@ void store_remove(struct store_batch *batch, int64_t account, const char *kind, 
 
 typedef void store_done_fn(void *arg, const struct error *error); /* NULL: committed, durable */
 /* Frees the batch in any case. ERROR_UNAVAILABLE with "disk full" when it is so. A batch that needed memory
- * it did not get fails as a whole. `done` may be NULL. */
+ * it did not get fails as a whole. `done` may be NULL. A batch
+ * that is NULL does nothing and is not answered. */
 void store_commit(struct store_batch *batch, store_done_fn *done, void *arg);
 
 /* --- reading, on the read connection. A read sees every batch that was answered before it was asked for. At
