@@ -138,6 +138,17 @@ void peer_join(struct client *client, struct peer *peer)
     peer_names(client, peer);
 }
 
+void peer_join_all(struct client *client)
+{
+    struct peer *peer;
+    control_join(client);
+    DL_FOREACH(client->peers, peer)
+    {
+        if (peer->open)
+            peer_join(client, peer);
+    }
+}
+
 void peer_part(struct client *client, struct peer *peer, const char *reason)
 {
     char channel[TARGET_SIZE];

@@ -239,6 +239,7 @@ static void finish(struct client *client)
     }
     client->phase = PHASE_UP;
     welcome(client);
+    peer_join_all(client);
     follow_begin(client);
     client_schedule(client);
 }

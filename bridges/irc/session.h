@@ -262,6 +262,7 @@ void peer_free_all(struct client *client);
 void peer_leave_nick(struct client *client); /* a contact took the client's nick as its handle */
 void peer_names(struct client *client, const struct peer *peer); /* 353 and 366; NULL: the control channel */
 void control_join(struct client *client);
+void peer_join_all(struct client *client); /* the control channel and the open conversations */
 void channel_join(struct client *client, const char *channel); /* the JOIN line of the client itself */
 void channel_part(struct client *client, const char *channel, const char *reason);
 

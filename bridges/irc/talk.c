@@ -273,7 +273,7 @@ static void say_to_peer(struct client *client, const struct message *message, co
                          client->mark),
                &(struct question){.answered = said,
                                   .target = message->params[0],
-                                  .text = message->params[1],
+                                  .text = body,
                                   .number = notice,
                                   .takes_label = true});
 }

@@ -2,8 +2,8 @@
 #ifndef RETROGATE_TESTS_UNIT_IRC_FAKE_GATEWAY_H
 #define RETROGATE_TESTS_UNIT_IRC_FAKE_GATEWAY_H
 
-/* A gateway of one account, in memory, behind <retrogate/gateway.h>: alice, password "secret". Answers wait until
- * fake_run(). Included once per program. */
+/* A gateway of one account, in memory, behind <retrogate/gateway.h>: alice, password "secret". Answers wait
+ * until fake_run(). Included once per program. */
 #include <retrogate/gateway.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,20 +53,20 @@ struct gateway {
     struct gateway_session *sessions;
     struct fake_answer *answers;
     uint64_t tokens;
-    json_t *cursors;     /* by client name */
-    json_t *commands;    /* all that were given, in order */
-    const char *refuse;  /* a command that fails after it was accepted */
+    json_t *cursors;    /* by client name */
+    json_t *commands;   /* all that were given, in order */
+    const char *refuse; /* a command that fails after it was accepted */
     const char *refuse_at_once;
-    size_t page;         /* changes are given in pages of this size at most; 0: as asked */
+    size_t page; /* changes are given in pages of this size at most; 0: as asked */
 };
 
 static struct error fake_error = {.code = ERROR_LIMIT, .text = "the fake gateway refuses"};
 
-static inline int64_t fake_person_add(struct gateway *gateway, const char *handle, const char *state, bool open)
+static inline int64_t fake_person_add(struct gateway *gateway, const char *handle, const char *state,
+                                      bool open)
 {
-    gateway->people[gateway->people_count] =
-        (struct fake_person){handle, state, strcmp(state, "can talk") == 0 ? "" : "nobody answers", 0,
-                             ++gateway->change, open};
+    gateway->people[gateway->people_count] = (struct fake_person){
+        handle, state, strcmp(state, "can talk") == 0 ? "" : "nobody answers", 0, ++gateway->change, open};
     return (int64_t)++gateway->people_count;
 }
 
@@ -110,7 +110,8 @@ static inline void fake_clear(struct gateway *gateway)
     json_decref(gateway->cursors);
     json_decref(gateway->commands);
     struct fake_answer *answer, *next;
-    DL_FOREACH_SAFE(gateway->answers, answer, next) {
+    DL_FOREACH_SAFE(gateway->answers, answer, next)
+    {
         json_decref(answer->result);
         free(answer);
     }
@@ -121,15 +122,16 @@ static inline json_t *fake_person_json(const struct gateway *gateway, size_t ind
     const struct fake_person *person = &gateway->people[index];
     json_int_t id = (json_int_t)index + 1;
     json_t *object = json_pack("{s:I, s:s, s:s, s:s, s:I}", "id", id, "handle", person->handle, "name",
-                               "A Person", "fingerprint", "0123456789ABCDEF0123456789ABCDEF01234567", "change",
-                               (json_int_t)person->change);
+                               "A Person", "fingerprint", "0123456789ABCDEF0123456789ABCDEF01234567",
+                               "change", (json_int_t)person->change);
     if (!conversation) {
         json_object_set_new(object, "conversation", json_integer(id));
         return object;
     }
-    json_t *rest = json_pack("{s:I, s:b, s:s, s:s, s:I, s:s, s:I}", "contact", id, "open", person->open, "state",
-                             person->state, "reason", person->reason, "since", (json_int_t)FAKE_TIME * 1000,
-                             "protection_text", "encrypted", "last", (json_int_t)person->last);
+    json_t *rest =
+        json_pack("{s:I, s:b, s:s, s:s, s:I, s:s, s:I}", "contact", id, "open", person->open, "state",
+                  person->state, "reason", person->reason, "since", (json_int_t)FAKE_TIME * 1000,
+                  "protection_text", "encrypted", "last", (json_int_t)person->last);
     json_object_update(object, rest);
     json_decref(rest);
     return object;
@@ -138,10 +140,11 @@ static inline json_t *fake_person_json(const struct gateway *gateway, size_t ind
 static inline json_t *fake_line_json(const struct gateway *gateway, int64_t seq)
 {
     const struct fake_line *line = &gateway->lines[seq - 1];
-    return json_pack("{s:I, s:I, s:I, s:s, s:s, s:I, s:s, s:s, s:s}", "epoch", (json_int_t)gateway->epoch, "seq",
-                     (json_int_t)seq, "conversation", (json_int_t)line->conversation, "direction", line->direction,
-                     "text", line->text, "time", ((json_int_t)FAKE_TIME + seq) * 1000, "delivery", line->delivery,
-                     "reason", strcmp(line->delivery, "failed") == 0 ? "the tunnel broke" : "", "label", line->label);
+    return json_pack("{s:I, s:I, s:I, s:s, s:s, s:I, s:s, s:s, s:s}", "epoch", (json_int_t)gateway->epoch,
+                     "seq", (json_int_t)seq, "conversation", (json_int_t)line->conversation, "direction",
+                     line->direction, "text", line->text, "time", ((json_int_t)FAKE_TIME + seq) * 1000,
+                     "delivery", line->delivery, "reason",
+                     strcmp(line->delivery, "failed") == 0 ? "the tunnel broke" : "", "label", line->label);
 }
 
 static inline json_t *fake_list(const struct gateway *gateway, const char *member, bool conversation)
@@ -181,10 +184,11 @@ static inline json_t *fake_changes(const struct gateway *gateway, const json_t *
             member = "gone";
         }
         if (object != NULL)
-            json_array_append_new(list, json_pack("{s:I, s:o}", "change", (json_int_t)at + 1, member, object));
+            json_array_append_new(list,
+                                  json_pack("{s:I, s:o}", "change", (json_int_t)at + 1, member, object));
     }
-    return json_pack("{s:I, s:I, s:b, s:o}", "epoch", (json_int_t)gateway->epoch, "change", (json_int_t)at, "more",
-                     at < gateway->change, "changes", list);
+    return json_pack("{s:I, s:I, s:b, s:o}", "epoch", (json_int_t)gateway->epoch, "change", (json_int_t)at,
+                     "more", at < gateway->change, "changes", list);
 }
 
 static inline json_t *fake_history(const struct gateway *gateway, const json_t *command)
@@ -241,7 +245,8 @@ static inline json_t *fake_run_command(struct gateway *gateway, const json_t *co
                          (json_int_t)gateway->change, "seq", (json_int_t)gateway->seq, "known", 0);
     }
     if (strcmp(verb, "client.seen") == 0) {
-        json_object_set(gateway->cursors, json_string_value(json_object_get(command, "name")), (json_t *)(uintptr_t)command);
+        json_object_set(gateway->cursors, json_string_value(json_object_get(command, "name")),
+                        (json_t *)(uintptr_t)command);
         return json_object();
     }
     if (strcmp(verb, "say") == 0 && id != 0 && gateway->seq < FAKE_LINES) {
@@ -262,9 +267,11 @@ static inline json_t *fake_run_command(struct gateway *gateway, const json_t *co
     return NULL;
 }
 
-/* --- <retrogate/gateway.h> ---------------------------------------------------------------------------------------- */
+/* --- <retrogate/gateway.h>
+ * ---------------------------------------------------------------------------------------- */
 
-uint64_t gateway_login(struct gateway *gateway, const struct gateway_login *login, gateway_login_fn *done, void *arg)
+uint64_t gateway_login(struct gateway *gateway, const struct gateway_login *login, gateway_login_fn *done,
+                       void *arg)
 {
     struct fake_answer *answer = calloc(1, sizeof *answer);
     *answer = (struct fake_answer){.token = ++gateway->tokens, .login = done, .arg = arg};
@@ -277,7 +284,8 @@ uint64_t gateway_login(struct gateway *gateway, const struct gateway_login *logi
 void gateway_login_cancel(struct gateway *gateway, uint64_t ticket)
 {
     struct fake_answer *answer, *next;
-    DL_FOREACH_SAFE(gateway->answers, answer, next) {
+    DL_FOREACH_SAFE(gateway->answers, answer, next)
+    {
         if (answer->token != ticket)
             continue;
         DL_DELETE(gateway->answers, answer);
@@ -295,7 +303,8 @@ void gateway_logout(struct gateway_session *session)
 {
     struct gateway *gateway = session->gateway;
     struct fake_answer *answer, *next;
-    DL_FOREACH_SAFE(gateway->answers, answer, next) {
+    DL_FOREACH_SAFE(gateway->answers, answer, next)
+    {
         if (answer->session != session)
             continue;
         DL_DELETE(gateway->answers, answer);
@@ -339,7 +348,8 @@ uint64_t gateway_do(struct gateway_session *session, const json_t *command, gate
     return answer->token;
 }
 
-/* --- turning the wheel ------------------------------------------------------------------------------------------------ */
+/* --- turning the wheel
+ * ------------------------------------------------------------------------------------------------ */
 
 static inline void fake_answer_one(struct gateway *gateway)
 {
@@ -365,7 +375,8 @@ static inline void fake_answer_one(struct gateway *gateway)
 static inline void fake_tell(struct gateway *gateway)
 {
     struct gateway_session *session, *next;
-    DL_FOREACH_SAFE(gateway->sessions, session, next) {
+    DL_FOREACH_SAFE(gateway->sessions, session, next)
+    {
         if (session->told == gateway->change || session->events == NULL)
             continue;
         session->told = gateway->change;
@@ -388,7 +399,8 @@ static inline size_t fake_count(const struct gateway *gateway, const char *verb,
 {
     size_t index, count = 0;
     json_t *command;
-    json_array_foreach(gateway->commands, index, command) {
+    json_array_foreach(gateway->commands, index, command)
+    {
         if (strcmp(json_string_value(json_object_get(command, "do")), verb) != 0)
             continue;
         count++;

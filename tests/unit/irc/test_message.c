@@ -12,8 +12,7 @@ static void each_vector(const char *name, void (*check)(const json_t *test))
     size_t index;
     json_t *test;
     assert_true(json_array_size(json_object_get(file, "tests")) > 3);
-    json_array_foreach(json_object_get(file, "tests"), index, test)
-        check(test);
+    json_array_foreach(json_object_get(file, "tests"), index, test) check(test);
     json_decref(file);
 }
 
@@ -55,16 +54,16 @@ static void check_join(const json_t *test)
     message.source = json_string_value(json_object_get(atoms, "source"));
     const char *key;
     json_t *value, *tags = json_object_get(atoms, "tags"), *match;
-    json_object_foreach(tags, key, value)
-        message.tags[message.tag_count++] = (struct message_tag){key, json_string_value(value)};
+    json_object_foreach(tags, key, value) message.tags[message.tag_count++] =
+        (struct message_tag){key, json_string_value(value)};
     for (size_t i = 0; i < json_array_size(params); i++)
         message.params[message.param_count++] = json_string_value(json_array_get(params, i));
     struct buffer out = buffer_make(4096);
     assert_true(message_format(&out, &message));
     bool found = false;
     size_t index;
-    json_array_foreach(json_object_get(test, "matches"), index, match)
-        found = found || strcmp(buffer_string(&out), json_string_value(match)) == 0;
+    json_array_foreach(json_object_get(test, "matches"), index, match) found =
+        found || strcmp(buffer_string(&out), json_string_value(match)) == 0;
     assert_true(found);
     buffer_free(&out);
 }
@@ -122,7 +121,8 @@ static void test_mask(void **state)
 
 static void check_hostname(const json_t *test)
 {
-    assert_int_equal(hostname_valid(vectors_string(test, "host")), json_is_true(json_object_get(test, "valid")));
+    assert_int_equal(hostname_valid(vectors_string(test, "host")),
+                     json_is_true(json_object_get(test, "valid")));
 }
 
 static void test_hostname(void **state)
@@ -171,7 +171,8 @@ static void test_cut(void **state)
     for (size_t i = 0; i + 1 < sizeof text; i += 2)
         memcpy(text + i, "\xc3\xa9", 2);
     text[698] = '\0';
-    struct message message = {.verb = "AB", .params = {text}, .param_count = 1, .tags = {{"a", "b"}}, .tag_count = 1};
+    struct message message = {
+        .verb = "AB", .params = {text}, .param_count = 1, .tags = {{"a", "b"}}, .tag_count = 1};
     struct buffer out = buffer_make(4096);
     assert_true(message_format(&out, &message));
     /* "AB " and 253 whole letters are 509 bytes; the next letter would need two. */
@@ -205,7 +206,8 @@ static void test_nothing_to_parse(void **state)
     }
 }
 
-/* --- texts ---------------------------------------------------------------------------------------------------- */
+/* --- texts
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void test_strip(void **state)
 {
@@ -213,11 +215,19 @@ static void test_strip(void **state)
     static const struct {
         const char *in, *out;
     } cases[] = {
-        {"\x02" "bold\x0f", "bold"},
-        {"\x03" "04,05red\x03 5", "red 5"},
-        {"\x03" "123", "3"},
+        {"\x02"
+         "bold\x0f",
+         "bold"},
+        {"\x03"
+         "04,05red\x03 5",
+         "red 5"},
+        {"\x03"
+         "123",
+         "3"},
         {"\x03,5", ",5"},
-        {"\x04" "ff00ff,001122x", "x"},
+        {"\x04"
+         "ff00ff,001122x",
+         "x"},
         {"a\r\nb\rc\td\x7f\x1b", "a\nb\nc\td"},
         {"caf\xc3\xa9\xc2\x85!", "caf\xc3\xa9!"},
         {"", ""},
@@ -233,7 +243,8 @@ static void test_strip(void **state)
 static void test_pieces(void **state)
 {
     (void)state;
-    struct bytes rest = bytes_of_string("\n\none two\n\nthree four \xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"), piece;
+    struct bytes rest = bytes_of_string("\n\none two\n\nthree four \xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"),
+                 piece;
     static const char *const expected[] = {"one two", "three four ", "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"};
     for (size_t i = 0; i < 3; i++) {
         assert_true(text_piece(&rest, 11, &piece));
@@ -248,7 +259,11 @@ static void test_pieces(void **state)
 static void test_ctcp(void **state)
 {
     (void)state;
-    char action[] = "\x01" "ACTION waves\x01", bare[] = "\x01" "ACTION", other[] = "\x01VERSION\x01", plain[] = "hi";
+    char action[] = "\x01"
+                    "ACTION waves\x01",
+         bare[] = "\x01"
+                  "ACTION",
+         other[] = "\x01VERSION\x01", plain[] = "hi";
     char *body;
     const char *said;
     assert_int_equal(text_from_ctcp(action, &body), CTCP_ACTION);

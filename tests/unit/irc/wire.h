@@ -10,13 +10,13 @@
 struct wire {
     struct client *client;
     struct gateway *gateway;
-    struct buffer out;   /* not yet looked at */
-    size_t stuck;        /* bytes said to be queued */
-    size_t limit;        /* beyond it writing fails; 0: none */
-    bool keeps;          /* what is written stays queued */
+    struct buffer out; /* not yet looked at */
+    size_t stuck;      /* bytes said to be queued */
+    size_t limit;      /* beyond it writing fails; 0: none */
+    bool keeps;        /* what is written stays queued */
     uint64_t now, wake;
     bool ended, held;
-    char line[16384];    /* found last */
+    char line[16384]; /* found last */
 };
 
 static inline bool wire_write(void *arg, const void *data, size_t size)
@@ -60,7 +60,8 @@ static inline int64_t wire_wall(void *arg)
     return (int64_t)FAKE_TIME * 1000 + (int64_t)((struct wire *)arg)->now;
 }
 
-static const struct client_io wire_io = {wire_write, wire_queued, wire_hold, wire_wake, wire_end, wire_now, wire_wall};
+static const struct client_io wire_io = {wire_write, wire_queued, wire_hold, wire_wake,
+                                         wire_end,   wire_now,    wire_wall};
 
 static inline void wire_open(struct wire *wire, struct site *site)
 {
@@ -149,19 +150,25 @@ static inline void wire_expect_none_at(struct wire *wire, const char *mask, cons
 
 static inline struct site site_of(struct gateway *gateway)
 {
-    return (struct site){.gateway = gateway, .name = "irc.test.alt", .network = "test", .created = 0,
-                         .replay_lines = 200, .output_limit = 1 << 20, .registration_ms = 30000,
+    return (struct site){.gateway = gateway,
+                         .name = "irc.test.alt",
+                         .network = "test",
+                         .created = 0,
+                         .replay_lines = 200,
+                         .output_limit = 1 << 20,
+                         .registration_ms = 30000,
                          .idle_ms = 120000};
 }
 
 /* Registered as the account's client, with capabilities ("" for none) and a device. */
-static inline void wire_log_in(struct wire *wire, struct site *site, const char *capabilities, const char *device)
+static inline void wire_log_in(struct wire *wire, struct site *site, const char *capabilities,
+                               const char *device)
 {
     char text[1024];
     wire_open(wire, site);
     snprintf(text, sizeof text,
-             "CAP REQ :%s\r\nPASS alice@%s:secret\r\nNICK ali\r\nUSER a 0 * :Alice\r\nCAP END\r\n", capabilities,
-             device);
+             "CAP REQ :%s\r\nPASS alice@%s:secret\r\nNICK ali\r\nUSER a 0 * :Alice\r\nCAP END\r\n",
+             capabilities, device);
     wire_send(wire, text);
     wire_expect(wire, ":irc.test.alt 001 ali *");
 }
