@@ -173,6 +173,13 @@ static void the_peer_closes(void **state)
     assert_int_equal(chat_tunnels(end.chat), is_guest ? 0 : 1);
     assert_int_equal(chat_deadline(end.chat), UINT64_MAX); /* no keep-alive into a closed chat */
     end_clear(&end);
+    if (!is_guest) { /* nobody listens in the tunnel that is left */
+        open_now();
+        assert_state(CHAT_CLOSED_BY_PEER, "closed");
+        end_say(&end, 1, str("x"));
+        assert_int_equal(end_count(&end, CHAT_SEND), 0);
+        assert_true(chat_withdraw(end.chat, 1));
+    }
     end_tunnel_down(&end, FIRST);
     assert_state(CHAT_CLOSED_BY_PEER, "closed");
     if (is_guest)
@@ -289,8 +296,6 @@ static void doubt(void **state)
 {
     (void)state;
     end_confirm(&end, FIRST, 1);
-    end_say(&end, 1, str("heard after it"));
-    peer_status(&end, FIRST, 2, 0x0800, "");
     end_say(&end, 2, str("old enough"));
     end.now += CHAT_DOUBT_MS + 1;
     end_say(&end, 3, str("in doubt"));
@@ -302,6 +307,11 @@ static void doubt(void **state)
     end_clear(&end);
     end_confirm(&end, SECOND, 3); /* never repeated */
     assert_int_equal(chat_queued(end.chat), 0);
+    end_say(&end, 4, str("heard after it"));
+    peer_status(&end, SECOND, 4, 0x0800, "");
+    end_clear(&end);
+    end_tunnel_down(&end, SECOND);
+    assert_int_equal(end_count(&end, CHAT_DELIVERY), 0);
 }
 
 static void what_is_not_taken(void **state)
@@ -467,6 +477,7 @@ static void own_avatar(void **state)
     assert_int_equal(end_count(&end, CHAT_SEND), 2);
     end_clear(&end);
     end_say(&end, 1, str("x"));
+    assert_true(chat_set_avatar(end.chat, bytes_of(big, CHAT_AVATAR_LIMIT), NULL)); /* the same: no news */
     end_say(&end, 2, str("x"));
     for (size_t i = 0; i < 3; i += 2) { /* announced once, with a line */
         opened = open_sent(&end, end_find(&end, CHAT_SEND, i));
@@ -549,6 +560,29 @@ static void packets_wait_for_stored_salts(void **state)
     assert_delivery(0, 1, CHAT_SENT);
 }
 
+static void a_line_waits_for_all_its_salts(void **state)
+{
+    (void)state;
+    enum { FIVE_PARTS = 60000 };
+    struct buffer text = buffer_make(ROOM);
+    while (buffer_size(&text) < FIVE_PARTS)
+        buffer_u8(&text, 'x');
+    chat_free(end.chat);
+    end.options.salt_block = 3;
+    end_start(&end);
+    end_confirm(&end, FIRST, 1); /* uses one of three */
+    end.holds_salts = true;
+    end_say(&end, 1, buffer_view(&text));
+    assert_int_equal(end_find(&end, CHAT_SALTS, 0)->value.salt_next, 6);
+    assert_int_equal(end_count(&end, CHAT_SEND), 0);
+    chat_salts_stored(end.chat, 6, end.now, end_wall(&end));
+    end_take(&end);
+    assert_int_equal(end_count(&end, CHAT_SEND), 5);
+    assert_delivery(0, 1, CHAT_SENT);
+    assert_int_equal(end_find(&end, CHAT_SALTS, 1)->value.salt_next, 9); /* the state string waits */
+    buffer_free(&text);
+}
+
 static void salts_never_repeat(void **state)
 {
     (void)state;
@@ -608,6 +642,7 @@ int main(void)
         AS_INVITER(peer_avatar_is_asked_for),
         AS_INVITER(state_strings),
         AS_INVITER(packets_wait_for_stored_salts),
+        AS_INVITER(a_line_waits_for_all_its_salts),
         AS_INVITER(salts_never_repeat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
