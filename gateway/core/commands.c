@@ -282,7 +282,7 @@ uint64_t gateway_do(struct gateway_session *session, const json_t *given, gatewa
 }
 
 bool call_run(const struct call *outer, const json_t *given, gateway_done_fn *done, void *arg,
-                 struct error **error)
+              struct error **error)
 {
     return run(outer->session, given, true, done, arg, error) != 0;
 }

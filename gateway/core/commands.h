@@ -21,6 +21,6 @@ struct account *account_by_name(struct gateway *gateway, const char *name);
 /* Runs a command on behalf of another one, with the rights of its session; `done` is called even when the
  * client has left meanwhile. */
 bool call_run(const struct call *outer, const json_t *given, gateway_done_fn *done, void *arg,
-                 struct error **error);
+              struct error **error);
 
 #endif

@@ -16,6 +16,8 @@
 #include "core/write.h"
 #include "wire/utf8.h"
 
+static void take_router(struct gateway *gateway);
+
 static uint64_t now_ms(const struct gateway *gateway)
 {
     return uv_now(gateway->loop);
@@ -277,13 +279,36 @@ void route_mark_dirty(struct route *route)
     gateway->dirty_routes = route;
 }
 
-static void seek(struct route *route, bool urgent)
+/* What a chat asked of the router besides sending. It is done when all outputs of the chat were taken,
+ * because it makes the router answer to the same chat. */
+static void settle_wishes(struct route *route)
 {
     struct conversation *conversation = route->conversation;
     struct gateway *gateway = gateway_of(route);
-    enum dig_urgency urgency = urgent ? DIG_PERSON : conversation->queue != NULL ? DIG_WAITING : DIG_PRESENCE;
-    if (!local_connect(route))
-        router_dig(gateway->router, route->hash, urgency, now_ms(gateway));
+    struct wishes wishes = route->wishes;
+    uint64_t now = now_ms(gateway);
+    memset(&route->wishes, 0, sizeof route->wishes);
+    for (size_t i = 0; i < wishes.closing; i++) {
+        if (local_is(wishes.close[i]))
+            local_disconnect(route, "the tunnel was given up");
+        else
+            router_close(gateway->router, wishes.close[i], now);
+        take_router(gateway);
+    }
+    if (wishes.stop) {
+        if (route->role == CHAT_GUEST)
+            router_stop(gateway->router, route->hash, now);
+        else
+            router_unserve(gateway->router, route->hash, now);
+        take_router(gateway);
+    }
+    if (wishes.seek && !local_connect(route)) {
+        enum dig_urgency urgency = wishes.urgent                 ? DIG_PERSON
+                                   : conversation->queue != NULL ? DIG_WAITING
+                                                                 : DIG_PRESENCE;
+        router_dig(gateway->router, route->hash, urgency, now);
+        take_router(gateway);
+    }
 }
 
 static const char *const delivery_words[] = {
@@ -391,15 +416,6 @@ static void state_changed(struct route *route, const struct chat_output *output)
     conversation_settle(route->conversation);
 }
 
-static void stop(struct route *route)
-{
-    struct gateway *gateway = gateway_of(route);
-    if (route->role == CHAT_GUEST)
-        router_stop(gateway->router, route->hash, now_ms(gateway));
-    else
-        router_unserve(gateway->router, route->hash, now_ms(gateway));
-}
-
 static void typing(struct conversation *conversation)
 {
     sessions_hint(conversation->account,
@@ -412,10 +428,13 @@ static void chat_output(struct route *route, const struct chat_output *output)
     struct conversation *conversation = route->conversation;
     switch (output->kind) {
     case CHAT_SEND:
-        if (local_is(output->tunnel))
+        if (local_is(output->tunnel)) {
             local_send(route, output->payload);
-        else if (!router_send(gateway->router, output->tunnel, output->payload, now_ms(gateway)))
-            gateway->items_dropped++;
+        } else {
+            if (!router_send(gateway->router, output->tunnel, output->payload, now_ms(gateway)))
+                gateway->items_dropped++;
+            take_router(gateway);
+        }
         break;
     case CHAT_STATE_CHANGED:
         state_changed(route, output);
@@ -437,16 +456,17 @@ static void chat_output(struct route *route, const struct chat_output *output)
         state_text(conversation, output->text);
         break;
     case CHAT_WANT:
-        seek(route, output->urgent);
+        route->wishes.seek = true;
+        route->wishes.urgent |= output->urgent;
+        route->wishes.stop = false;
         break;
     case CHAT_STOP:
-        stop(route);
+        route->wishes.stop = true;
+        route->wishes.seek = route->wishes.urgent = false;
         break;
     case CHAT_CLOSE_TUNNEL:
-        if (local_is(output->tunnel))
-            local_disconnect(route, "the tunnel was given up");
-        else
-            router_close(gateway->router, output->tunnel, now_ms(gateway));
+        if (route->wishes.closing < sizeof route->wishes.close / sizeof *route->wishes.close)
+            route->wishes.close[route->wishes.closing++] = output->tunnel;
         break;
     case CHAT_CONFIRMED:
         confirmed(route, output);
@@ -494,30 +514,38 @@ void conversations_router_output(struct gateway *gateway, const struct router_ou
     route_mark_dirty(route);
 }
 
+/* The router's outputs live until the next call on it, so they are taken after each. */
+static void take_router(struct gateway *gateway)
+{
+    struct router_output output;
+    while (router_next(gateway->router, &output)) {
+        if (output.kind != ROUTER_SEND)
+            conversations_router_output(gateway, &output);
+        else if (gateway->friends == NULL ||
+                 !friends_send(gateway->friends, output.neighbour, output.priority, output.item))
+            gateway->items_dropped++;
+    }
+}
+
+static void take_chat(struct route *route)
+{
+    struct chat_output output;
+    while (route->chat != NULL && chat_next(route->chat, &output))
+        chat_output(route, &output);
+}
+
 void conversations_drain(struct gateway *gateway)
 {
-    /* A chat's output may make the router put something out and the other way round; each is taken whole
-     * before the other is touched, because views live only until the next call. */
     if (gateway->draining || gateway->router == NULL)
         return;
     gateway->draining = true;
-    for (;;) {
-        struct router_output output;
-        while (router_next(gateway->router, &output)) {
-            if (output.kind != ROUTER_SEND)
-                conversations_router_output(gateway, &output);
-            else if (gateway->friends == NULL ||
-                     !friends_send(gateway->friends, output.neighbour, output.priority, output.item))
-                gateway->items_dropped++;
-        }
-        struct route *route = gateway->dirty_routes;
-        if (route == NULL)
-            break;
+    take_router(gateway);
+    struct route *route;
+    while ((route = gateway->dirty_routes) != NULL) {
         gateway->dirty_routes = route->next_dirty;
         route->dirty = false;
-        struct chat_output output_of_chat;
-        while (route->chat != NULL && chat_next(route->chat, &output_of_chat))
-            chat_output(route, &output_of_chat);
+        take_chat(route);
+        settle_wishes(route);
         if (route->chat != NULL)
             rearm(route);
     }
@@ -610,9 +638,7 @@ void route_end(struct route *route, struct store_batch *batch)
     if (route->chat != NULL) {
         /* The closing notice must leave before the tunnel is forgotten. */
         chat_close(route->chat, now_ms(gateway), wall_s());
-        struct chat_output output;
-        while (chat_next(route->chat, &output))
-            chat_output(route, &output);
+        take_chat(route);
         route_stop(route);
     }
     route->ended = true;

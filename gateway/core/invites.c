@@ -116,6 +116,8 @@ static void offer_stored(void *arg, const struct error *error)
     } else if (offer->conversation_made) {
         HASH_ADD(hh, account->conversations, id, sizeof conversation->id, conversation);
         offer->contact->conversation = conversation;
+        offer->contact->change = change_now(account);
+        ring_put(account, offer->contact->change, "contact", 0, json_of_contact(offer->contact));
     }
     offer->conversation_made = false;
     offer->invite = NULL;

@@ -508,6 +508,12 @@ static void load_salt(void *arg, int64_t id, uint64_t salt)
     last->salts[last->salt_count++] = salt;
 }
 
+static void load_highest_id(void *arg, int64_t id)
+{
+    struct loading *loading = arg;
+    saw_id(loading->gateway, id);
+}
+
 bool load(struct gateway *gateway, struct error **error)
 {
     struct loading loading = {.gateway = gateway};
@@ -523,6 +529,7 @@ bool load(struct gateway *gateway, struct error **error)
         .client = load_client,
         .queued_line = load_queued_line,
         .salt = load_salt,
+        .highest_id = load_highest_id,
     };
     gateway->store = store_open(gateway->loop, gateway->directory, &loader, &loading, error);
     if (gateway->store == NULL)

@@ -33,6 +33,13 @@ struct invite {
     UT_hash_handle hh;
 };
 
+/* What a chat wants of the router, until its outputs are taken. */
+struct wishes {
+    bool seek, urgent, stop;
+    size_t closing;
+    uint64_t close[CHAT_TUNNELS_LIMIT];
+};
+
 struct route {
     int64_t id;
     struct conversation *conversation;
@@ -52,6 +59,7 @@ struct route {
     unsigned waiting; /* lines given to the chat that it could not send at once */
     uint64_t *salts;
     size_t salt_count, salt_room; /* loaded, until the chat exists */
+    struct wishes wishes;
     struct route *next_dirty;
     struct route *local_peer; /* the other end, when it is on this gateway too */
     uint64_t local_tunnel;

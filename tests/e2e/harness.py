@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: ISC
+"""Real gateways for tests: each in a folder of its own, on free loopback ports, ended by pid."""
+import atexit
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+BINARIES = os.environ.get("RETROGATE_BINARIES", "build/debug")
+_running = []
+
+
+class Refused(Exception):
+    def __init__(self, error):
+        super().__init__(f"{error['code']}: {error['text']}")
+        self.code, self.text = error["code"], error["text"]
+
+
+def wait_for(what, probe, seconds=20.0):
+    """Calls `probe` until it gives something true; fails with `what` when it does not in time."""
+    end = time.monotonic() + seconds
+    while True:
+        value = probe()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not in {seconds} s: {what}")
+        time.sleep(0.02)
+
+
+def skip(why):
+    print(f"SKIP: {why}")
+    sys.exit(77)
+
+
+class Lines:
+    """A connection that carries lines, JSON or IRC."""
+
+    def __init__(self, sock):
+        self.sock, self.rest = sock, b""
+
+    def send(self, text):
+        self.sock.sendall(text.encode() + b"\n")
+
+    def receive(self, seconds=20.0):
+        end = time.monotonic() + seconds
+        while b"\n" not in self.rest:
+            self.sock.settimeout(max(0.001, end - time.monotonic()))
+            try:
+                data = self.sock.recv(1 << 20)
+            except (TimeoutError, socket.timeout):
+                return None
+            if not data:
+                raise ConnectionError("closed")
+            self.rest += data
+        line, self.rest = self.rest.split(b"\n", 1)
+        return line.rstrip(b"\r").decode()
+
+    def close(self):
+        self.sock.close()
+
+
+class Control(Lines):
+    def __init__(self, path):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.connect(path)
+        super().__init__(sock)
+        self.id, self.events = 0, []
+
+    def do(self, command, /, **arguments):
+        self.id += 1
+        self.send(json.dumps({"id": self.id, "do": command, **arguments}))
+        while True:
+            line = self.receive(60)
+            if line is None:
+                raise AssertionError(f"{command}: no answer")
+            answer = json.loads(line)
+            if answer.get("id") != self.id:
+                self.events.append(answer)
+            elif "error" in answer:
+                raise Refused(answer["error"])
+            else:
+                return answer["done"]
+
+
+class Gateway:
+    def __init__(self, name, folder=None, binaries=None, wait=True, **settings):
+        self.name = name
+        self.binaries = binaries or BINARIES
+        # Short: the sockets of gpg-agent are below it.
+        self.folder = folder or tempfile.mkdtemp(prefix="rg-", dir="/tmp")
+        self.keep = folder is not None
+        self.settings = {"node.name": name, "node.directory": f"{self.folder}/state", "node.listen": "127.0.0.1:0",
+                         "control.socket": f"{self.folder}/control.sock", "irc.listen": "127.0.0.1:0",
+                         "account.typing": "yes", **settings}
+        self.process, self.control = None, None
+        _running.append(self)
+        self.start(wait)
+
+    def write_config(self):
+        sections = {}
+        for key, value in self.settings.items():
+            section, key = key.split(".", 1)
+            sections.setdefault(section, []).append(f"{key} = {value}")
+        self.config = f"{self.folder}/retrogate.conf"
+        with open(self.config, "w") as file:
+            for section, lines in sections.items():
+                file.write(f"[{section}]\n" + "\n".join(lines) + "\n")
+
+    def start(self, wait=True):
+        self.write_config()
+        self.log = open(f"{self.folder}/log", "ab")
+        self.process = subprocess.Popen([f"{self.binaries}/retrogated", "-c", self.config], stderr=self.log,
+                                        stdout=self.log, stdin=subprocess.DEVNULL)
+        path = self.settings["control.socket"]
+
+        def connect():
+            if self.process.poll() is not None:
+                raise AssertionError(f"{self.name} ended with {self.process.returncode}:\n{self.log_text()[-3000:]}")
+            try:
+                return Control(path)
+            except OSError:
+                return None
+        self.control = wait_for("control socket", connect)
+        if wait:
+            wait_for("node ready", lambda: self.do("status")["phase"] == "ready", 60)
+            # Later starts listen where friends know it.
+            port = self.do("status")["listening"]["friends"]
+            if port and self.settings["node.listen"] == "127.0.0.1:0":
+                self.settings["node.listen"] = port[0]
+        return self
+
+    def log_text(self):
+        with open(f"{self.folder}/log", errors="replace") as file:
+            return file.read()
+
+    def do(self, command, /, **arguments):
+        return self.control.do(command, **arguments)
+
+    def refused(self, command, /, **arguments):
+        """The error of a command that must be refused."""
+        try:
+            answer = self.do(command, **arguments)
+        except Refused as error:
+            return error
+        raise AssertionError(f"{command} was not refused: {answer}")
+
+    def irc_address(self):
+        host, port = self.do("status")["listening"]["irc"][0].rsplit(":", 1)
+        return host, int(port)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.control.close()
+        self.log.close()
+
+    def stop(self):
+        """A clean stop; anything a sanitizer found, or a leak, makes the exit code differ."""
+        if self.process is None or self.process.poll() is not None:
+            return self.process.returncode if self.process else 0
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"{self.name} did not stop:\n{self.log_text()[-3000:]}")
+        self.control.close()
+        self.log.close()
+        return self.process.returncode
+
+    def restart(self):
+        return self.start()
+
+    def befriend(self, other):
+        """Friends of each other, each by the other's full certificate."""
+        self.do("friend.add", text=other.do("friend.self")["full"])
+        other.do("friend.add", text=self.do("friend.self")["full"])
+
+    def account(self, name, password="correct horse", **arguments):
+        return self.do("account.add", name=name, password=password, **arguments)
+
+
+def friends_up(gateway, count):
+    wait_for(f"{count} friends up at {gateway.name}", lambda: gateway.do("status")["friends"]["up"] >= count, 30)
+
+
+def chain(*names, **settings):
+    """Gateways in a line, each a friend of the next."""
+    nodes = [Gateway(name, **settings) for name in names]
+    for left, right in zip(nodes, nodes[1:]):
+        left.befriend(right)
+    for index, node in enumerate(nodes):
+        friends_up(node, (index > 0) + (index < len(nodes) - 1))
+    return nodes
+
+
+def meet(inviter, inviter_account, guest, guest_account, **arguments):
+    """Exchanges keys, makes an invite and opens it; returns (handle at the inviter, handle at the guest)."""
+    guest_key = guest.do("account.show", account=guest_account)["key"]
+    inviter_key = inviter.do("account.show", account=inviter_account)["key"]
+    invite = inviter.do("invite.new", account=inviter_account, key=guest_key, **arguments)
+    opened = guest.do("invite.open", account=guest_account, link=invite["link"], key=inviter_key)
+    return invite["handle"], opened["handle"]
+
+
+def state_of(gateway, account, handle):
+    return gateway.do("conversation.show", account=account, conversation=handle)["state"]
+
+
+def can_talk(gateway, account, handle, seconds=30):
+    wait_for(f"{account} at {gateway.name} can talk", lambda: state_of(gateway, account, handle) == "can talk", seconds)
+
+
+def texts(gateway, account, handle, direction="in"):
+    lines = gateway.do("history", account=account, conversation=handle, max=500)["lines"]
+    return [line["text"] for line in lines if line["direction"] == direction]
+
+
+def finish():
+    """Stops all, checks that each stopped cleanly."""
+    failed = []
+    for gateway in _running:
+        if gateway.stop() not in (0, -signal.SIGKILL):
+            failed.append(f"{gateway.name} ended with {gateway.process.returncode}:\n{gateway.log_text()[-6000:]}")
+    assert not failed, "\n".join(failed)
+
+
+def clean():
+    for gateway in _running:
+        if gateway.process and gateway.process.poll() is None:
+            gateway.process.kill()
+            gateway.process.wait()
+        if not gateway.keep and "RETROGATE_KEEP" not in os.environ:
+            shutil.rmtree(gateway.folder, ignore_errors=True)
+
+
+atexit.register(clean)
