@@ -456,6 +456,7 @@ void chat_tick(struct chat *chat, uint64_t now, int64_t wall)
 {
     chat_clock(chat, now, wall);
     chat_drop_unfinished(chat);
+    chat_ask_again(chat);
     struct chat_tunnel *tunnel;
     DL_FOREACH(chat->tunnels, tunnel)
     {
@@ -475,6 +476,8 @@ uint64_t chat_deadline(const struct chat *chat)
 {
     uint64_t deadline = chat->looking ? chat->looking_until : UINT64_MAX;
     struct chat_tunnel *tunnel;
+    if (chat->salt_asked != 0 && chat->salt_again_at < deadline)
+        deadline = chat->salt_again_at;
     DL_FOREACH(chat->tunnels, tunnel)
     {
         if (tunnel->keep_alive_at < deadline)

@@ -75,7 +75,7 @@ enum chat_delivery { CHAT_QUEUED, CHAT_SENT, CHAT_NOT_CONFIRMED, CHAT_DELIVERED,
 struct chat_output {
     enum chat_output_kind kind;
     uint64_t tunnel;
-    struct bytes payload; /* views live until the next call on the chat */
+    struct bytes payload; /* views live until the next chat_next() */
     enum chat_state state;
     const char *reason; /* static text for a person */
     struct bytes text;  /* UTF-8 or image */
@@ -136,7 +136,8 @@ void chat_free(struct chat *chat); /* NULL is fine */
 /* A salt of an earlier line, from the store, before the first packet. False without memory or beyond the
  * limit. */
 bool chat_add_salt(struct chat *chat, uint64_t salt);
-/* The store now holds the `salt_next` of a CHAT_SALTS: the packets that waited for it leave. */
+/* The store now holds the `salt_next` of a CHAT_SALTS: the packets that waited for it leave. When this does
+ * not come, the same CHAT_SALTS is put out again every 30 s. */
 void chat_salts_stored(struct chat *chat, uint64_t salt_next, uint64_t now, int64_t wall);
 
 /* A person opened it. Guest: want a tunnel now. Either role: a closed chat is open again (the owner of an
@@ -178,7 +179,8 @@ void chat_expire(struct chat *chat, enum chat_state state, const char *reason);
 /* Does what is due: keep-alive, time-outs. chat_deadline() says when next (UINT64_MAX: never). */
 void chat_tick(struct chat *chat, uint64_t now, int64_t wall);
 uint64_t chat_deadline(const struct chat *chat);
-/* Takes the next output; false when there is none. Take all after each call. */
+/* Takes the next output; false when there is none. Take all after each call; calls made while an output is
+ * being handled are fine, and leave its views alone. */
 bool chat_next(struct chat *chat, struct chat_output *out);
 
 /* *reason: static text; `reason` may be NULL. */

@@ -80,6 +80,7 @@ struct chat {
     uint64_t salt_used;     /* next counter to use */
     uint64_t salt_reserved; /* counters below it are stored */
     uint64_t salt_asked;    /* CHAT_SALTS was put out; 0: none outstanding */
+    uint64_t salt_again_at; /* when to ask again for the same */
     struct salts salts;
 
     struct buffer avatar, state_text; /* own */
@@ -116,6 +117,8 @@ void chat_fail_queue(struct chat *chat, const char *reason);
 void chat_flush(struct chat *chat);
 /* One status item now; false when it has to wait (salts, memory). */
 bool chat_send_status(struct chat *chat, struct chat_tunnel *tunnel, uint32_t flags, const char *text);
+/* Asks again for salts that were not stored in time: a disk that was full may have room again. */
+void chat_ask_again(struct chat *chat);
 struct chat_tunnel *chat_best_tunnel(const struct chat *chat); /* NULL: none is confirmed */
 void chat_arm_keep_alive(struct chat *chat, struct chat_tunnel *tunnel);
 

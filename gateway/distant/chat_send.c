@@ -11,6 +11,7 @@
 
 enum {
     SALT_BLOCK = 1000,
+    SALTS_AGAIN_MS = 30000,
     KEEP_ALIVE_MS = 20000, /* protocol 03 §7 */
     KEEP_ALIVE_JITTER_MS = 4000,
     TYPING_MS = 5000,
@@ -29,6 +30,19 @@ static uint64_t salts_left(const struct chat *chat)
     return chat->salt_reserved - chat->salt_used;
 }
 
+static void ask(struct chat *chat, uint64_t next)
+{
+    chat->salt_again_at = chat->now + SALTS_AGAIN_MS;
+    if (chat_put(chat, &(struct chat_output){.kind = CHAT_SALTS, .salt_next = next}))
+        chat->salt_asked = next;
+}
+
+void chat_ask_again(struct chat *chat)
+{
+    if (chat->salt_asked != 0 && chat->now >= chat->salt_again_at)
+        ask(chat, chat->salt_asked);
+}
+
 /* True when `count` packets can leave now. Asks for the next block early, so that packets seldom wait for the
  * store. */
 static bool salts_ready(struct chat *chat, uint64_t count)
@@ -36,11 +50,8 @@ static bool salts_ready(struct chat *chat, uint64_t count)
     uint64_t block = chat->options.salt_block == 0 ? SALT_BLOCK : chat->options.salt_block;
     uint64_t left = salts_left(chat);
     if (chat->salt_asked == 0 && (left < count || left < block / 4) &&
-        chat->salt_reserved <= UINT64_MAX - block) {
-        uint64_t next = chat->salt_reserved + block;
-        if (chat_put(chat, &(struct chat_output){.kind = CHAT_SALTS, .salt_next = next}))
-            chat->salt_asked = next;
-    }
+        chat->salt_reserved <= UINT64_MAX - block)
+        ask(chat, chat->salt_reserved + block);
     return left >= count;
 }
 
@@ -119,12 +130,11 @@ struct chat_tunnel *chat_best_tunnel(const struct chat *chat)
 /* The text as it leaves: what the original would blank or drop is broken, then padded (W-C6). */
 static bool own_text(struct buffer *out, const struct own_line *line)
 {
-    static const char spaces[CHAT_PAD + 1] =
-        "                                                                ";
-    size_t over;
+    uint8_t spaces[CHAT_PAD];
     if (!tlv_defuse(out, bytes_of(line->text, line->size)))
         return false;
-    over = utf8_length(buffer_view(out)) % CHAT_PAD;
+    size_t over = utf8_length(buffer_view(out)) % CHAT_PAD;
+    memset(spaces, ' ', sizeof spaces);
     return over == 0 || buffer_append(out, spaces, CHAT_PAD - over);
 }
 
