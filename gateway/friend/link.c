@@ -82,7 +82,7 @@ static void on_ready(void *arg, struct stream *stream)
         struct friends *set = link->set;
         buffer_clear(&set->scratch);
         link->stage = LINK_PROXY;
-        socks_start(&link->socks, link->socks.host, link->socks.port, &set->scratch);
+        socks_start(&set->scratch);
         stream_write(stream, buffer_view(&set->scratch).data, buffer_size(&set->scratch));
         return;
     }
@@ -270,9 +270,7 @@ struct link *link_dial(struct member *member, const struct sockaddr_storage *add
         return NULL;
     struct stream_options options = options_of(set, false, set->timing.connect_ms);
     if (host) {
-        link->proxied = true;
-        memcpy(link->socks.host, host, strnlen(host, sizeof link->socks.host - 1));
-        link->socks.port = port;
+        socks_set(&link->socks, host, port);
         options.tls = NULL;
         options.handshake_ms = set->timing.hidden_ms;
     }

@@ -43,7 +43,6 @@ struct link {
     struct listener *listener; /* incoming: counts the connection */
     struct sockaddr_storage peer;
     bool incoming;
-    bool proxied;
     struct socks socks;
     struct buffer certificate; /* DER, while it may have to be verified */
     struct location location;

@@ -6,10 +6,14 @@
 
 enum { VERSION = 5, NO_AUTHENTICATION = 0, CONNECT = 1, ADDRESS_V4 = 1, ADDRESS_NAME = 3, ADDRESS_V6 = 4 };
 
-void socks_start(struct socks *socks, const char *host, uint16_t port, struct buffer *out)
+void socks_set(struct socks *socks, const char *host, uint16_t port)
 {
     *socks = (struct socks){.port = port};
     snprintf(socks->host, sizeof socks->host, "%s", host);
+}
+
+void socks_start(struct buffer *out)
+{
     buffer_append(out, (const uint8_t[]){VERSION, 1, NO_AUTHENTICATION}, 3);
 }
 

@@ -18,7 +18,8 @@ enum socks_step {
     SOCKS_FAILED, /* *reason says why */
 };
 
-void socks_start(struct socks *socks, const char *host, uint16_t port, struct buffer *out);
+void socks_set(struct socks *socks, const char *host, uint16_t port);
+void socks_start(struct buffer *out); /* appends the greeting */
 /* Consumes from `input` what it understood, appends to `out` what must be sent. */
 enum socks_step socks_receive(struct socks *socks, struct buffer *input, struct buffer *out,
                               const char **reason);

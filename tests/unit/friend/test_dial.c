@@ -240,7 +240,8 @@ static void test_socks(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct socks socks;
         struct buffer input = buffer_make(1024), out = buffer_make(1024);
-        socks_start(&socks, "abc.onion", 7812, &out);
+        socks_set(&socks, "abc.onion", 7812);
+        socks_start(&out);
         struct buffer greeting = hex_buffer("050100");
         assert_bytes_equal(buffer_view(&out), buffer_view(&greeting));
         buffer_clear(&out);
