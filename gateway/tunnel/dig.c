@@ -177,10 +177,6 @@ void dig_tick(struct router *router, uint64_t now)
         struct wanted *wanted = most_urgent(router);
         if (wanted == NULL)
             return;
-        if (wanted->home.count > 0 && !wanted->asked) {
-            rest(router, wanted);
-            continue;
-        }
         if (!bucket_take(&router->budget, now))
             return;
         rest(router, wanted);

@@ -58,6 +58,23 @@ static void wheel_take(struct tunnel_table *table, uint32_t handle)
         table->occupied &= ~(UINT64_C(1) << slot);
 }
 
+uint64_t tunnels_deadline(const struct tunnel_table *table)
+{
+    if (table->occupied == 0)
+        return UINT64_MAX;
+    unsigned first = table->second % WHEEL_SLOTS;
+    uint64_t turned =
+        first == 0 ? table->occupied : table->occupied >> first | table->occupied << (WHEEL_SLOTS - first);
+    return (table->second + (uint64_t)__builtin_ctzll(turned)) * 1000;
+}
+
+/* Empty slots need no tick to be passed. */
+static void catch_up(struct tunnel_table *table, uint64_t now)
+{
+    uint64_t first_due = tunnels_deadline(table);
+    table->second = (first_due < now ? first_due : now) / 1000;
+}
+
 static struct list *relayed_of(struct neighbour *neighbour)
 {
     return &neighbour->relayed;
@@ -104,6 +121,7 @@ uint32_t tunnel_add(struct router *router, uint32_t id, struct neighbour *toward
                     struct neighbour *towards_endpoint, uint32_t end, uint64_t now)
 {
     struct tunnel_table *table = &router->tunnels;
+    catch_up(table, now);
     if (end == 0) {
         keep_share(router, towards_initiator);
         keep_share(router, towards_endpoint);
@@ -171,16 +189,6 @@ bool tunnels_expire(struct router *router, size_t most, uint64_t now)
         }
     }
     return true;
-}
-
-uint64_t tunnels_deadline(const struct tunnel_table *table)
-{
-    if (table->occupied == 0)
-        return UINT64_MAX;
-    unsigned first = table->second % WHEEL_SLOTS;
-    uint64_t turned =
-        first == 0 ? table->occupied : table->occupied >> first | table->occupied << (WHEEL_SLOTS - first);
-    return (table->second + (uint64_t)__builtin_ctzll(turned)) * 1000;
 }
 
 void tunnels_neighbour_gone(struct router *router, struct neighbour *neighbour)

@@ -101,6 +101,53 @@ static void test_a_full_tunnel_table_gives_up_the_flooders_own(void **state)
     single_free(single);
 }
 
+static void test_what_is_used_outlives_what_is_not(void **state)
+{
+    (void)state;
+    struct single *single = among_with(&(struct router_options){.tunnels_per_neighbour = 30});
+    for (uint32_t i = 0; i < 10; i++) {
+        assert_null(single_open(single, A, TURTLE_06, 1, 1 + i, i, 1));
+        assert_null(single_ok(single, B, 0xa0 + i, 1 + i));
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        single_run(single, 25000, ROUTER_SEND);
+        if (i == 1) {
+            for (uint32_t j = 0; j < 10; j++) {
+                assert_null(single_open(single, A, TURTLE_06, 1, 50 + j, j, 1));
+                assert_null(single_ok(single, B, 0xb0 + j, 50 + j));
+            }
+        }
+        for (uint32_t j = 0; j < 10; j++)
+            assert_null(single_data(single, A, TURTLE_DATA, 0xa0 + j, "in use"));
+    }
+    /* The ten older ones are in use; the ten younger ones, idle for 25 s, go first. */
+    for (uint32_t i = 0; i < 20; i++) {
+        assert_null(single_open(single, A, TURTLE_06, 1, 100 + i, i, 1));
+        assert_null(single_ok(single, B, 0xc0 + i, 100 + i));
+    }
+    for (uint32_t j = 0; j < 10; j++)
+        assert_null(single_data(single, A, TURTLE_DATA, 0xa0 + j, "in use"));
+    assert_string_equal(single_data(single, A, TURTLE_DATA, 0xb0, "x"), "item for an unknown tunnel");
+    single_free(single);
+}
+
+static void test_a_flood_of_searches(void **state)
+{
+    (void)state;
+    struct single *single = among();
+    size_t refused = 0;
+    for (uint32_t i = 0; i < 100; i++) {
+        struct buffer item = hex_buffer("02001401 00000017 0054 00000009 616263 00000000 0002");
+        buffer_patch_u32(&item, 17, i);
+        const char *refusal = single_receive_buffer(single, MALLORY, &item);
+        refused += refusal != NULL;
+        if (refusal != NULL)
+            assert_string_equal(refusal, "more requests than a neighbour may send");
+    }
+    assert_int_equal(refused, 60);
+    single_free(single);
+}
+
 /* W-T2 */
 static void test_forged_answers(void **state)
 {
@@ -195,6 +242,32 @@ static void test_own_answers_are_limited_and_confirmed_tunnels_stay(void **state
     assert_null(single_ok(single, C, 0xc0, request)); /* a late honest one still gets in */
     assert_int_equal(single_find(single, ROUTER_TUNNEL_DOWN, 0)->tunnel_id, 0xe1);
     assert_true(router_send(single->router, confirmed, bytes_of_string("x"), single->now));
+    single_free(single);
+}
+
+static void test_confirmed_tunnels_give_way_only_when_quiet(void **state)
+{
+    (void)state;
+    struct single *single = among_with(&(struct router_options){.own_per_hash = 2});
+    serve(single, 1, false);
+    uint64_t tunnels[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_null(single_open(single, A, TURTLE_06, 1, 100 + i, i, 1));
+        tunnels[i] = single_find(single, ROUTER_TUNNEL_UP, 0)->tunnel;
+        router_confirm(single->router, tunnels[i]);
+        single->now += 1000;
+    }
+    assert_null(single_open(single, B, TURTLE_06, 1, 102, 7, 1));
+    assert_int_equal(single_count(single, ROUTER_TUNNEL_UP), 0); /* passed on instead */
+    assert_int_equal(single_count(single, ROUTER_SEND), 3);
+    single->now += 18500; /* the first is quiet for 20 s now, the second not */
+    assert_null(single_open(single, B, TURTLE_06, 1, 103, 7, 1));
+    assert_int_equal(single_count(single, ROUTER_TUNNEL_UP), 1);
+    assert_int_equal(single_find(single, ROUTER_TUNNEL_DOWN, 0)->tunnel, tunnels[0]);
+    uint64_t unconfirmed = single_find(single, ROUTER_TUNNEL_UP, 0)->tunnel;
+    single->now += 10000; /* the second is quiet too, but what was never confirmed goes before it */
+    assert_null(single_open(single, C, TURTLE_06, 1, 104, 8, 1));
+    assert_int_equal(single_find(single, ROUTER_TUNNEL_DOWN, 0)->tunnel, unconfirmed);
     single_free(single);
 }
 
@@ -300,7 +373,7 @@ static void test_a_guessable_hash_is_answered_late_and_rarely(void **state)
     assert_null(single_open(single, A, TURTLE_06, 1, 200, 99, 2));
     assert_int_equal(single_count(single, ROUTER_SEND), 3);
     /* Another neighbour has its own count, and 20 s between two answers. */
-    assert_int_equal(probe(single, B, 1000, 30, 10000), 10);
+    assert_int_equal(probe(single, B, 1000, 12, 10000), 6);
     single_run(single, 3600000, ROUTER_SEND);
     assert_int_equal(probe(single, A, 2000, 2, 21000), 2);
     single_free(single);
@@ -453,10 +526,13 @@ int main(void)
         cmocka_unit_test(test_a_flood_of_requests_takes_only_the_share_of_who_sends_it),
         cmocka_unit_test(test_a_full_request_table_forgets_the_flooders_own),
         cmocka_unit_test(test_a_full_tunnel_table_gives_up_the_flooders_own),
+        cmocka_unit_test(test_what_is_used_outlives_what_is_not),
+        cmocka_unit_test(test_a_flood_of_searches),
         cmocka_unit_test(test_forged_answers),
         cmocka_unit_test(test_who_was_not_asked_by_chance_may_not_answer),
         cmocka_unit_test(test_an_answer_may_not_take_a_tunnel_of_others),
         cmocka_unit_test(test_own_answers_are_limited_and_confirmed_tunnels_stay),
+        cmocka_unit_test(test_confirmed_tunnels_give_way_only_when_quiet),
         cmocka_unit_test(test_a_second_request_cannot_take_our_tunnel),
         cmocka_unit_test(test_a_stranger_does_not_keep_a_tunnel_alive),
         cmocka_unit_test(test_ids_differ_with_the_secret_and_show_no_relation),

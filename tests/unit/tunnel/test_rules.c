@@ -77,7 +77,8 @@ static void test_requests_are_remembered_for_ten_minutes(void **state)
     (void)state;
     struct single *single = among(TURTLE_06);
     assert_null(single_open(single, A, TURTLE_06, 1, 100, 77, 2));
-    single_run(single, 599000, ROUTER_SEND);
+    single_tick(single, 300000);
+    single_tick(single, 299000);
     assert_null(single_open(single, A, TURTLE_06, 1, 100, 77, 2));
     assert_int_equal(single->count, 0);
     assert_int_equal(single_stats(single).requests, 1);
@@ -101,6 +102,7 @@ static void test_answers(void **state)
     struct turtle_ok ok = single_sent_ok(single, A);
     assert_int_equal(ok.tunnel, 0xaa);
     assert_int_equal(ok.request, 100);
+    assert_int_equal(single->outputs[0].priority, 7);
     assert_string_equal(single_ok(single, B, 0xaa, 100), "tunnel-ok repeated");
     assert_string_equal(single_ok(single, C, 0xaa, 100), "tunnel-ok for a tunnel with other ends");
     assert_null(single_ok(single, C, 0xbb, 100));
@@ -240,6 +242,35 @@ static void test_an_idle_tunnel_goes_after_a_minute(void **state)
     assert_null(receive_hex(single, A, "02001407 00000018 000000aa 0000000000000400 00000100"));
     single_run(single, 2500, ROUTER_SEND);
     assert_int_equal(single_stats(single).tunnels_relayed, 0);
+    single_free(single);
+}
+
+static void test_an_answer_refreshes_its_tunnel(void **state)
+{
+    (void)state;
+    struct single *single = among(TURTLE_06);
+    relayed_tunnel(single, 100, 0xaa);
+    single_run(single, 50000, ROUTER_SEND);
+    relayed_tunnel(single, 101, 0xaa);
+    single_run(single, 50000, ROUTER_SEND);
+    assert_null(single_data(single, A, TURTLE_DATA, 0xaa, "here"));
+    single_free(single);
+}
+
+static void test_much_to_forget_is_forgotten_in_pieces(void **state)
+{
+    (void)state;
+    enum { MANY = 5000, PIECE = 4096 };
+    struct single *single = among(TURTLE_06);
+    for (uint32_t i = 0; i < MANY; i++) {
+        single->now += 50;
+        assert_null(single_open(single, A + i % 3, TURTLE_06, 1, 1000 + i, i, 2));
+    }
+    single_tick(single, 700000);
+    assert_int_equal(single_stats(single).requests, MANY - PIECE);
+    assert_true(router_deadline(single->router) <= single->now);
+    single_tick(single, 0);
+    assert_int_equal(single_stats(single).requests, 0);
     single_free(single);
 }
 
@@ -432,6 +463,14 @@ static void test_tunnels_cross_generations_when_asked_to(void **state)
                         "file item towards the other generation");
     assert_null(receive_search(single, A, "abc", 7, 2));
     assert_int_equal(single->count, 0);
+
+    assert_null(single_open(single, OLD, TURTLE_05, 1, 101, 77, 2));
+    assert_int_equal(single_sent_open(single, A, TURTLE_06).depth, 3);
+    single->now += 60000;
+    assert_null(single_ok(single, A, 0xbb, 101));
+    assert_null(single_open(single, OLD, TURTLE_05, 1, 102, 77, 2));
+    single->now += 120001;
+    assert_string_equal(single_ok(single, A, 0xcc, 102), "tunnel-ok too late");
     single_free(single);
 }
 
@@ -456,6 +495,33 @@ static void test_long_requests_go_first_when_there_are_many(void **state)
     single_free(single);
 }
 
+/* Bytes a second of deep requests that leave, when 80 requests a second come in for 75 s; before that,
+ * another 75 s in which the smoothed rate finds its level. */
+static size_t flooded(uint32_t forward_per_second)
+{
+    struct single *single = single_new(&(struct router_options){.forward_per_second = forward_per_second}, 9);
+    for (uint32_t i = 1; i <= 20; i++)
+        single_up(single, i, TURTLE_06);
+    size_t sent = 0;
+    for (uint32_t i = 0; i < 12000; i++) {
+        single->now += 12 + i % 2;
+        assert_null(single_open(single, 1 + i % 20, TURTLE_06, 1, 1000 + i, i, 5));
+        sent += i < 6000 ? 0 : single->count;
+    }
+    single_free(single);
+    return sent * 38 / 75;
+}
+
+static void test_a_flood_from_all_sides_leaves_near_the_limit(void **state)
+{
+    (void)state;
+    size_t usual = flooded(0);
+    assert_in_range(usual, 900, 1300); /* of 1000 */
+    assert_in_range(flooded(40) * 10 / usual, 15, 25);
+    assert_int_equal(flooded(1), flooded(10));
+    assert_int_equal(flooded(1000), flooded(100));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -468,6 +534,8 @@ int main(void)
         cmocka_unit_test(test_file_items_travel_in_tunnels),
         cmocka_unit_test(test_what_is_no_turtle_item),
         cmocka_unit_test(test_an_idle_tunnel_goes_after_a_minute),
+        cmocka_unit_test(test_an_answer_refreshes_its_tunnel),
+        cmocka_unit_test(test_much_to_forget_is_forgotten_in_pieces),
         cmocka_unit_test(test_late_ticks_lose_nothing),
         cmocka_unit_test(test_searches_are_relayed_within_limits),
         cmocka_unit_test(test_searches_remembered),
@@ -475,6 +543,7 @@ int main(void)
         cmocka_unit_test(test_generations_do_not_mix),
         cmocka_unit_test(test_tunnels_cross_generations_when_asked_to),
         cmocka_unit_test(test_long_requests_go_first_when_there_are_many),
+        cmocka_unit_test(test_a_flood_from_all_sides_leaves_near_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
