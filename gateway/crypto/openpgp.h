@@ -34,6 +34,11 @@ bool openpgp_dearmor(struct buffer *out, struct bytes text, struct error **error
 /* The same for a secret key; of a text with a public and a secret block (an export of RetroShare) the secret one.
  * `out->secret` should be set. */
 bool openpgp_dearmor_secret(struct buffer *out, struct bytes text, struct error **error);
+/* Takes a secret block without subkeys out of its old protection (none, or by a passphrase) and appends it protected by
+ * the new one, its numbers checked and in the order that OpenPGP demands. ERROR_DENIED: the old passphrase is wrong.
+ * `out->secret` should be set. */
+bool openpgp_secret_rewrap(struct buffer *out, struct bytes block, struct bytes old_passphrase,
+                           struct bytes passphrase, const struct random_source *random, struct error **error);
 /* Appends the armoured text. False when `out` is full. */
 bool openpgp_armor_key(struct buffer *out, struct bytes block);
 

@@ -75,14 +75,15 @@ bool act_create(struct worker *worker, const struct request *request, const char
     return good;
 }
 
+/* Storing it under the same passphrase again brings it into the agent's own form, with this home's key
+ * derivation. */
 static bool import_into(struct worker *worker, const struct request *request, const char *home,
                         struct bytes block, const struct openpgp_key *key, struct result *result,
                         struct error **error)
 {
     if (!home_make(home, error))
         return false;
-    bool good = pgp_import(home, block, error) &&
-                pgp_change_passphrase(home, key, request->old_passphrase, request->passphrase, error) &&
+    bool good = pgp_import(home, block, error) && pgp_store_again(home, key, request->passphrase, error) &&
                 publish(worker, home, key->fingerprint, request, result, error);
     if (!good)
         home_remove(home, NULL);
@@ -92,13 +93,17 @@ static bool import_into(struct worker *worker, const struct request *request, co
 bool act_import(struct worker *worker, const struct request *request, const char *home, struct result *result,
                 struct error **error)
 {
-    struct buffer block = buffer_make((size_t)2 * BLOCK_SIZE_MAX);
+    struct buffer given = buffer_make((size_t)2 * BLOCK_SIZE_MAX),
+                  block = buffer_make((size_t)2 * BLOCK_SIZE_MAX);
     struct openpgp_key key;
-    block.secret = true;
-    bool good = openpgp_dearmor_secret(&block, request->data, error) &&
+    given.secret = block.secret = true;
+    bool good = openpgp_dearmor_secret(&given, request->data, error) &&
+                openpgp_secret_rewrap(&block, buffer_view(&given), request->old_passphrase,
+                                      request->passphrase, &random_system, error) &&
                 openpgp_secret_key_parse(&key, buffer_view(&block), error) &&
                 key_suits(&key, request->node, error) &&
                 import_into(worker, request, home, buffer_view(&block), &key, result, error);
+    buffer_free(&given);
     buffer_free(&block);
     return good;
 }

@@ -16,14 +16,11 @@
 
 enum { LINE_MAX_SIZE = 1002, REPLY_LINES_MAX = 1000, TIMEOUT_MS = 20000 };
 
+static const struct bytes nothing;
+
 struct agent {
     int fd;
     struct buffer input; /* may hold a private value's neighbour: wiped */
-};
-
-/* What a command may be asked for. */
-struct questions {
-    struct bytes passphrase, new_passphrase;
 };
 
 static int connect_to(const char *home)
@@ -116,11 +113,11 @@ static bool undo_escapes(struct buffer *out, struct bytes text)
     return true;
 }
 
-static bool answer_question(struct agent *agent, struct bytes line, const struct questions *questions)
+/* The old passphrase and the new one are the same here; any other question gets an empty answer. */
+static bool answer_question(struct agent *agent, struct bytes line, struct bytes passphrase)
 {
-    struct bytes secret = starts(line, "INQUIRE PASSPHRASE")       ? questions->passphrase
-                          : starts(line, "INQUIRE NEW_PASSPHRASE") ? questions->new_passphrase
-                                                                   : bytes_of(NULL, 0);
+    bool asked = starts(line, "INQUIRE PASSPHRASE") || starts(line, "INQUIRE NEW_PASSPHRASE");
+    struct bytes secret = asked ? passphrase : bytes_of(NULL, 0);
     struct buffer reply = buffer_make(LINE_MAX_SIZE);
     reply.secret = true;
     buffer_append_string(&reply, "D ");
@@ -146,8 +143,8 @@ static bool agent_error(struct bytes line, struct error **error)
     return error_set(error, ERROR_INTERNAL, "the agent refused (code %lu)", code);
 }
 
-static bool transact(struct agent *agent, const char *command, const struct questions *questions,
-                     struct buffer *data, struct error **error)
+static bool transact(struct agent *agent, const char *command, struct bytes passphrase, struct buffer *data,
+                     struct error **error)
 {
     struct bytes line;
     size_t consume = 0;
@@ -167,7 +164,7 @@ static bool transact(struct agent *agent, const char *command, const struct ques
         if (starts(line, "D "))
             good = data && undo_escapes(data, bytes_of(line.data + 2, line.size - 2));
         else if (starts(line, "INQUIRE "))
-            good = questions && answer_question(agent, line, questions);
+            good = answer_question(agent, line, passphrase);
         if (!good)
             break;
     }
@@ -189,8 +186,8 @@ struct agent *agent_open(const char *home, struct error **error)
     agent->fd = fd;
     agent->input = buffer_make((size_t)8 * LINE_MAX_SIZE);
     agent->input.secret = true;
-    if (!transact(agent, "", NULL, NULL, error) ||
-        !transact(agent, "OPTION pinentry-mode=loopback", NULL, NULL, error)) {
+    if (!transact(agent, "", nothing, NULL, error) ||
+        !transact(agent, "OPTION pinentry-mode=loopback", nothing, NULL, error)) {
         agent_close(agent);
         return NULL;
     }
@@ -229,27 +226,26 @@ bool agent_sign(struct agent *agent, struct buffer *rsa_value, const char keygri
                 const uint8_t digest[32], struct bytes passphrase, struct error **error)
 {
     char command[128], hex[65];
-    struct questions questions = {.passphrase = passphrase};
     struct buffer expression = buffer_make(4096);
     hex_upper(hex, digest, 32);
     snprintf(command, sizeof(command), "SIGKEY %s", keygrip);
-    bool good = transact(agent, "RESET", NULL, NULL, error) && transact(agent, command, NULL, NULL, error);
+    bool good =
+        transact(agent, "RESET", nothing, NULL, error) && transact(agent, command, nothing, NULL, error);
     snprintf(command, sizeof(command), "SETHASH --hash=sha256 %s", hex);
-    good = good && transact(agent, command, NULL, NULL, error) &&
-           transact(agent, "PKSIGN", &questions, &expression, error);
+    good = good && transact(agent, command, nothing, NULL, error) &&
+           transact(agent, "PKSIGN", passphrase, &expression, error);
     if (good && !read_value(rsa_value, buffer_view(&expression)))
         good = error_set(error, ERROR_INTERNAL, "the agent's signature is not an RSA value");
     buffer_free(&expression);
     return good;
 }
 
-bool agent_change_passphrase(struct agent *agent, const char keygrip[41], struct bytes old_passphrase,
-                             struct bytes passphrase, struct error **error)
+bool agent_store_again(struct agent *agent, const char keygrip[41], struct bytes passphrase,
+                       struct error **error)
 {
     char command[64];
-    struct questions questions = {.passphrase = old_passphrase, .new_passphrase = passphrase};
     snprintf(command, sizeof(command), "PASSWD %s", keygrip);
-    return transact(agent, command, &questions, NULL, error);
+    return transact(agent, command, passphrase, NULL, error);
 }
 
 void agent_end(const char *home)
@@ -257,8 +253,8 @@ void agent_end(const char *home)
     struct agent agent = {.fd = connect_to(home), .input = buffer_make((size_t)8 * LINE_MAX_SIZE)};
     if (agent.fd < 0)
         return;
-    if (transact(&agent, "", NULL, NULL, NULL))
-        transact(&agent, "KILLAGENT", NULL, NULL, NULL);
+    if (transact(&agent, "", nothing, NULL, NULL))
+        transact(&agent, "KILLAGENT", nothing, NULL, NULL);
     close(agent.fd);
     buffer_free(&agent.input);
 }

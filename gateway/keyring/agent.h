@@ -16,9 +16,8 @@ void agent_close(struct agent *agent);
 /* Appends the RSA value (PKCS#1 v1.5, SHA-256) that the key makes over this digest. */
 bool agent_sign(struct agent *agent, struct buffer *rsa_value, const char keygrip[41], const uint8_t digest[32],
                 struct bytes passphrase, struct error **error);
-/* Stores the key under another passphrase, with this home's key derivation. */
-bool agent_change_passphrase(struct agent *agent, const char keygrip[41], struct bytes old_passphrase,
-                             struct bytes passphrase, struct error **error);
+/* Reads the key and stores it under the same passphrase. */
+bool agent_store_again(struct agent *agent, const char keygrip[41], struct bytes passphrase, struct error **error);
 
 /* Ends the agent of a home, if one runs, without starting it first. */
 void agent_end(const char *home);

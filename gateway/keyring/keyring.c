@@ -274,7 +274,7 @@ static void enqueue(struct keyring *keyring, struct task *task, const struct req
     task->frame.secret = true;
     if (lane->count >= QUEUE_MAX) {
         error_set(&task->failed, ERROR_LIMIT, "too many requests wait for the keyring");
-    } else if (!request_write(&task->frame, request)) {
+    } else if (!frame_request_write(&task->frame, request)) {
         error_set(&task->failed, ERROR_LIMIT, "what was given to the keyring is too large");
     }
     if (task->failed) {

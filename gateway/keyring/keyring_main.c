@@ -75,7 +75,7 @@ static bool answer_all(struct worker *worker, struct buffer *input)
     struct request request;
     enum frame_state state;
     while ((state = frame_find(buffer_view(input), &frame)) == FRAME_WHOLE) {
-        if (!request_parse(&request, frame) || !answer_request(worker, &request))
+        if (!frame_request_parse(&request, frame) || !answer_request(worker, &request))
             return false;
         buffer_consume(input, FRAME_HEADER + frame.size);
         reap();

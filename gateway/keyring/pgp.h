@@ -38,7 +38,7 @@ bool pgp_sign(const char *home, const char *verify_home, const struct openpgp_ke
 /* Appends the portable block of the home's key (protocol 10 §1.6). */
 bool pgp_portable_block(const char *home, const struct openpgp_key *key, uint32_t now, uint8_t key_flags,
                         struct bytes passphrase, struct buffer *block, struct error **error);
-bool pgp_change_passphrase(const char *home, const struct openpgp_key *key, struct bytes old_passphrase,
-                           struct bytes passphrase, struct error **error);
+/* Stores an imported key anew, under the same passphrase, as this home's agent would have. */
+bool pgp_store_again(const char *home, const struct openpgp_key *key, struct bytes passphrase, struct error **error);
 
 #endif

@@ -86,14 +86,14 @@ bool pgp_portable_block(const char *home, const struct openpgp_key *key, uint32_
     return good;
 }
 
-bool pgp_change_passphrase(const char *home, const struct openpgp_key *key, struct bytes old_passphrase,
-                           struct bytes passphrase, struct error **error)
+bool pgp_store_again(const char *home, const struct openpgp_key *key, struct bytes passphrase,
+                     struct error **error)
 {
     char grip[41];
     if (!keygrip(grip, key))
         return error_set(error, ERROR_INTERNAL, "SHA-1 failed");
     struct agent *agent = agent_open(home, error);
-    bool good = agent && agent_change_passphrase(agent, grip, old_passphrase, passphrase, error);
+    bool good = agent && agent_store_again(agent, grip, passphrase, error);
     agent_close(agent);
     return good;
 }

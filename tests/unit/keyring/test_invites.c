@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: ISC */
+#include "fixture.h"
+
+#include <openssl/core_names.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/rsa.h>
+#include <time.h>
+
+/* Accounts 1 (alice) and 2 (bob) are the recorded keys, taken in with their secret halves. */
+static json_t *file;
+static struct buffer blocks[3]; /* public: alice, bob, the third key */
+static struct openpgp_key keys[3];
+
+static const json_t *recorded_key(size_t i)
+{
+    return json_array_get(json_object_get(file, "keys"), i);
+}
+
+static void import_accounts(void **state)
+{
+    (void)state;
+    static const char *const homes[] = {"1", "2"};
+    static const char *const members[] = {"keypair_export_armored", "unprotected_secret_key_armored"};
+    for (size_t i = 0; i < 2; i++) {
+        struct heard made = {0};
+        struct keyring_secret secret = secret_of(homes[i], NULL);
+        struct bytes text = bytes_of_string(vectors_string(recorded_key(i), members[i]));
+        struct bytes old = bytes_of_string(i == 0 ? vectors_string(recorded_key(i), "passphrase") : "");
+        if (i == 0) {
+            keyring_import_secret(keyring, &secret, text, bytes_of_string("not this"), false, hear, &made);
+            expect_failure(&made, ERROR_DENIED, "passphrase");
+        }
+        keyring_import_secret(keyring, &secret, text, old, false, hear, &made);
+        expect_good(&made);
+        assert_memory_equal(made.fields.fingerprint, keys[i].fingerprint, 20);
+        struct openpgp_key key;
+        assert_true(openpgp_key_parse(&key, buffer_view(&made.block), NULL));
+        assert_string_equal(key.user_id, keys[i].user_id);
+        assert_true(key.can_certify && key.can_encrypt);
+        heard_free(&made);
+    }
+}
+
+static struct keyring_secret account(size_t i)
+{
+    return secret_of(i == 0 ? "1" : "2", keys[i].fingerprint);
+}
+
+static void open_invite(struct heard *heard, size_t by, struct bytes blob, struct bytes inviter)
+{
+    struct keyring_secret secret = account(by);
+    keyring_invite_open(keyring, &secret, blob, inviter, hear, heard);
+}
+
+static size_t key_index(const char *name)
+{
+    for (size_t i = 0; i < 3; i++)
+        if (strcmp(vectors_string(recorded_key(i), "name"), name) == 0)
+            return i;
+    fail_msg("no key of %s", name);
+    return 0;
+}
+
+static void recorded_invites_open(void **state)
+{
+    (void)state;
+    size_t i, opened = 0;
+    json_t *item;
+    json_array_foreach(json_object_get(file, "invites"), i, item)
+    {
+        size_t from = key_index(vectors_string(item, "issuer")),
+               to = key_index(vectors_string(item, "destination"));
+        struct buffer blob = vectors_hex(item, "encrypted_blob"), hash = vectors_hex(item, "chat_hash");
+        struct buffer key = vectors_hex(item, "aes_key");
+        struct heard heard = {0};
+        if (to < 2) {
+            open_invite(&heard, to, buffer_view(&blob), buffer_view(&blocks[from]));
+            expect_good(&heard);
+            assert_bytes_equal(bytes_of(heard.fields.hash, 20), buffer_view(&hash));
+            assert_bytes_equal(bytes_of(heard.fields.key, 16), buffer_view(&key));
+            assert_memory_equal(heard.fields.fingerprint, keys[from].fingerprint, 20);
+            assert_false(heard.fields.addressee_bound || heard.fields.sealed || heard.fields.sealed_only);
+            assert_true(heard.fields.expires == 0);
+            heard_free(&heard);
+            opened++;
+        } else {
+            open_invite(&heard, 0, buffer_view(&blob), buffer_view(&blocks[from]));
+            expect_failure(&heard, ERROR_DENIED, "somebody else");
+        }
+        buffer_free(&blob);
+        buffer_free(&hash);
+        buffer_free(&key);
+    }
+    assert_true(opened >= 2);
+}
+
+static void recorded_bad_invites_are_refused(void **state)
+{
+    (void)state;
+    static const char *const reasons[] = {"does not fit", "another key than the one given",
+                                          "names another key", "does not fit"};
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(file, "refused_invites"), i, item)
+    {
+        struct buffer blob = vectors_hex(item, "encrypted_blob"),
+                      id = vectors_hex(item, "claimed_issuer_pgp_id");
+        size_t inviter = memcmp(buffer_view(&id).data, keys[2].id, 8) == 0 ? 2 : 1;
+        struct heard heard = {0};
+        open_invite(&heard, 0, buffer_view(&blob), buffer_view(&blocks[inviter]));
+        expect_failure(&heard, ERROR_DENIED, reasons[i]);
+        buffer_free(&blob);
+        buffer_free(&id);
+    }
+    assert_int_equal(i, 4);
+}
+
+static void inviter_is_asked_for(void **state)
+{
+    (void)state;
+    const json_t *item = json_array_get(json_object_get(file, "invites"), 0); /* bob to alice */
+    struct buffer blob = vectors_hex(item, "encrypted_blob");
+    struct heard heard = {0};
+    open_invite(&heard, 0, buffer_view(&blob), bytes_of(NULL, 0));
+    wait_for(&heard);
+    assert_memory_equal(heard.fields.fingerprint + 12, keys[1].id, 8);
+    static const uint8_t nothing[20];
+    assert_memory_equal(heard.fields.hash, nothing, 20);
+    expect_failure(&heard, ERROR_NOT_FOUND, "key is needed");
+    open_invite(&heard, 0, buffer_view(&blob), buffer_view(&blocks[0]));
+    expect_failure(&heard, ERROR_DENIED, "another key than the one given");
+    buffer_free(&blob);
+}
+
+static struct keyring_invite invite_to(size_t to, int64_t expires)
+{
+    struct keyring_invite invite = {.expires = expires, .addressee = buffer_view(&blocks[to])};
+    memset(invite.hash, 0x5a, sizeof(invite.hash));
+    memset(invite.key, 0xa5, sizeof(invite.key));
+    return invite;
+}
+
+static void own_invites(void **state)
+{
+    (void)state;
+    struct keyring_secret secret = account(0);
+    struct heard made = {0}, opened = {0};
+    struct keyring_invite invite = invite_to(1, time(NULL) + 86400);
+    keyring_invite_new(keyring, &secret, &invite, hear, &made);
+    expect_good(&made);
+    open_invite(&opened, 1, buffer_view(&made.link_blob), buffer_view(&blocks[0]));
+    expect_good(&opened);
+    assert_memory_equal(opened.fields.hash, invite.hash, 20);
+    assert_memory_equal(opened.fields.key, invite.key, 16);
+    assert_true(opened.fields.expires == invite.expires || opened.fields.expires == invite.expires + 1);
+    assert_true(opened.fields.addressee_bound);
+    heard_free(&opened);
+    opened = (struct heard){0};
+
+    open_invite(&opened, 0, buffer_view(&made.link_blob), buffer_view(&blocks[0]));
+    expect_failure(&opened, ERROR_DENIED, "somebody else");
+    struct bytes blob = buffer_view(&made.link_blob);
+    open_invite(&opened, 1, bytes_of(blob.data, blob.size - 1), buffer_view(&blocks[0]));
+    expect_failure(&opened, ERROR_INVALID, "whole OpenPGP packets");
+    made.link_blob.memory[made.link_blob.start + blob.size - 1] ^= 1;
+    open_invite(&opened, 1, blob, buffer_view(&blocks[0]));
+    expect_failure(&opened, ERROR_INVALID, "damaged");
+    heard_free(&made);
+
+    secret.passphrase = bytes_of_string("wrong");
+    keyring_invite_new(keyring, &secret, &invite, hear, &opened);
+    expect_failure(&opened, ERROR_DENIED, "passphrase");
+    invite.expires = time(NULL);
+    secret = account(0);
+    keyring_invite_new(keyring, &secret, &invite, hear, &opened);
+    expect_failure(&opened, ERROR_INVALID, "future");
+    invite = invite_to(1, time(NULL) + 60);
+    invite.sealed_only = true;
+    keyring_invite_new(keyring, &secret, &invite, hear, &opened);
+    expect_failure(&opened, ERROR_INVALID, "sealed");
+}
+
+/* What is encrypted to bob, with these bytes in it. */
+static void open_crafted(struct heard *heard, struct bytes plain)
+{
+    struct buffer blob = buffer_make(65536);
+    assert_true(openpgp_encrypt(&blob, &keys[1], plain, &random_system, NULL));
+    open_invite(heard, 1, buffer_view(&blob), buffer_view(&blocks[0]));
+    buffer_free(&blob);
+}
+
+static void forged_invites_are_refused(void **state)
+{
+    (void)state;
+    /* alice's invite to bob, as bob can read it: alice to bob is the second recorded one. */
+    const json_t *item = json_array_get(json_object_get(file, "invites"), 1);
+    struct buffer clear = vectors_hex(item, "clear_blob"), plain = buffer_make(65536);
+    struct bytes good = buffer_view(&clear);
+    struct heard heard = {0};
+    open_crafted(&heard, good); /* encrypted anew, nothing changed */
+    expect_good(&heard);
+    heard_free(&heard);
+    heard = (struct heard){0};
+
+    open_crafted(&heard, bytes_of(good.data, 44));
+    expect_failure(&heard, ERROR_INVALID, "wrong size");
+    open_crafted(&heard, bytes_of(good.data, 20));
+    expect_failure(&heard, ERROR_INVALID, "wrong size");
+    open_crafted(&heard, bytes_of(good.data, good.size - 1));
+    expect_failure(&heard, ERROR_INVALID, "one signature packet");
+    buffer_append_bytes(&plain, good);
+    plain.memory[0] ^= 1;
+    open_crafted(&heard, buffer_view(&plain));
+    expect_failure(&heard, ERROR_DENIED, "does not fit");
+    plain.memory[0] ^= 1;
+    buffer_append(&plain, good.data + 44, good.size - 44); /* the signature twice */
+    open_crafted(&heard, buffer_view(&plain));
+    expect_failure(&heard, ERROR_INVALID, "one signature packet");
+    buffer_clear(&plain);
+    buffer_append_bytes(&plain, good);
+    buffer_append(&plain,
+                  "\xcb\x07"
+                  "b\0\0\0\0\0x",
+                  9); /* a literal packet in the signature's place */
+    open_crafted(&heard, buffer_view(&plain));
+    expect_failure(&heard, ERROR_INVALID, "one signature packet");
+
+    /* A header signed for another invite. */
+    item = json_array_get(json_object_get(file, "messages"), 1);
+    struct buffer signature = vectors_hex(item, "signature_packet");
+    buffer_clear(&plain);
+    buffer_append(&plain, good.data, 44);
+    buffer_append_bytes(&plain, buffer_view(&signature));
+    open_crafted(&heard, buffer_view(&plain));
+    expect_failure(&heard, ERROR_DENIED, "names another key");
+    buffer_clear(&plain);
+    for (size_t i = 0; i < 900; i++)
+        buffer_u8(&plain, 1);
+    open_crafted(&heard, buffer_view(&plain));
+    expect_failure(&heard, ERROR_INVALID, "wrong size");
+    buffer_clear(&plain);
+    for (size_t i = 0; i < 6000; i++)
+        buffer_u8(&plain, 1);
+    open_crafted(&heard, buffer_view(&plain));
+    expect_failure(&heard, ERROR_LIMIT, "too large");
+    buffer_free(&signature);
+    buffer_free(&plain);
+    buffer_free(&clear);
+}
+
+/* Alice's private key, read from its unprotected block: what follows the public part is 00 and d (RFC 4880
+ * §5.5.3). */
+static EVP_PKEY *private_key(size_t index)
+{
+    struct buffer block = buffer_make(65536);
+    struct openpgp_key key;
+    struct bytes text =
+        bytes_of_string(vectors_string(recorded_key(index), "unprotected_secret_key_armored"));
+    assert_true(openpgp_dearmor_secret(&block, text, NULL));
+    assert_true(openpgp_secret_key_parse(&key, buffer_view(&block), NULL));
+    const uint8_t *d = key.public_body.data + key.public_body.size + 1;
+    BIGNUM *numbers[] = {BN_bin2bn(key.n.data, (int)key.n.size, NULL),
+                         BN_bin2bn(key.e.data, (int)key.e.size, NULL),
+                         BN_bin2bn(d + 2, (d[0] * 256 + d[1] + 7) / 8, NULL)};
+    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
+    OSSL_PARAM_BLD_push_BN(builder, "n", numbers[0]);
+    OSSL_PARAM_BLD_push_BN(builder, "e", numbers[1]);
+    OSSL_PARAM_BLD_push_BN(builder, "d", numbers[2]);
+    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(builder);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+    EVP_PKEY *made = NULL;
+    assert_int_equal(EVP_PKEY_fromdata_init(context), 1);
+    assert_int_equal(EVP_PKEY_fromdata(context, &made, EVP_PKEY_KEYPAIR, params), 1);
+    EVP_PKEY_CTX_free(context);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(builder);
+    for (size_t i = 0; i < 3; i++)
+        BN_clear_free(numbers[i]);
+    buffer_free(&block);
+    return made;
+}
+
+/* An invite of alice, signed outside the keyring, so that every field can be wrong. */
+static void open_signed(struct heard *heard, const struct openpgp_signing *signing)
+{
+    struct buffer plain = buffer_make(4096), hashed = buffer_make(512), trailer = buffer_make(512);
+    struct openpgp_signing from_alice = *signing;
+    uint8_t digest[32], value[256];
+    size_t size = sizeof(value);
+    memcpy(from_alice.issuer, keys[0].id, 8);
+    for (uint8_t i = 0; i < 36; i++)
+        buffer_u8(&plain, i);
+    buffer_append(&plain, keys[0].id, 8);
+    assert_true(openpgp_signature_input(&hashed, &trailer, &from_alice));
+    EVP_MD_CTX *hash = EVP_MD_CTX_new();
+    EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
+    EVP_DigestUpdate(hash, plain.memory, buffer_size(&plain));
+    EVP_DigestUpdate(hash, trailer.memory, buffer_size(&trailer));
+    EVP_DigestFinal_ex(hash, digest, NULL);
+    EVP_MD_CTX_free(hash);
+    EVP_PKEY *key = private_key(0);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
+    assert_int_equal(EVP_PKEY_sign_init(context), 1);
+    EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING);
+    EVP_PKEY_CTX_set_signature_md(context, EVP_sha256());
+    assert_int_equal(EVP_PKEY_sign(context, value, &size, digest, sizeof(digest)), 1);
+    EVP_PKEY_CTX_free(context);
+    EVP_PKEY_free(key);
+    assert_true(openpgp_signature_packet(&plain, buffer_view(&hashed), digest, bytes_of(value, size)));
+    open_crafted(heard, buffer_view(&plain));
+    buffer_free(&plain);
+    buffer_free(&hashed);
+    buffer_free(&trailer);
+}
+
+static void signed_fields_count(void **state)
+{
+    (void)state;
+    struct heard heard = {0};
+    char bob[41], carol[41];
+    uint32_t now = (uint32_t)time(NULL);
+    hex_upper(bob, keys[1].fingerprint, 20);
+    hex_upper(carol, keys[2].fingerprint, 20);
+    struct openpgp_signing signing = {.created = now};
+    open_signed(&heard, &signing);
+    expect_good(&heard);
+    assert_false(heard.fields.addressee_bound);
+    assert_true(heard.fields.expires == 0);
+    heard_free(&heard);
+    heard = (struct heard){0};
+
+    signing = (struct openpgp_signing){
+        .created = now, .expires = 500, .notation = KEYRING_NOTATION_ADDRESSEE, .value = bob};
+    open_signed(&heard, &signing);
+    expect_good(&heard);
+    assert_true(heard.fields.addressee_bound);
+    assert_true(heard.fields.expires == (int64_t)now + 500);
+    heard_free(&heard);
+    heard = (struct heard){0};
+
+    signing.value = carol; /* made for carol, encrypted anew to bob */
+    open_signed(&heard, &signing);
+    expect_failure(&heard, ERROR_DENIED, "passed on");
+    signing.value = "";
+    open_signed(&heard, &signing);
+    expect_failure(&heard, ERROR_DENIED, "passed on");
+    signing.value = bob;
+    signing.created = now - 501;
+    open_signed(&heard, &signing);
+    expect_failure(&heard, ERROR_EXPIRED, "expired");
+
+    signing =
+        (struct openpgp_signing){.created = now, .notation = KEYRING_NOTATION_SEALED, .value = "supported"};
+    open_signed(&heard, &signing);
+    expect_good(&heard);
+    assert_true(heard.fields.sealed && !heard.fields.sealed_only);
+    heard_free(&heard);
+    heard = (struct heard){0};
+    signing.value = "only";
+    open_signed(&heard, &signing);
+    expect_good(&heard);
+    assert_true(heard.fields.sealed && heard.fields.sealed_only);
+    heard_free(&heard);
+}
+
+/* What the original took for decrypted (protocol 07 §6). */
+static void hostile_messages_are_refused(void **state)
+{
+    (void)state;
+    const json_t *item = json_array_get(json_object_get(file, "invites"), 1);
+    struct buffer blob = vectors_hex(item, "encrypted_blob"), clear = vectors_hex(item, "clear_blob");
+    struct buffer message = buffer_make(65536);
+    struct heard heard = {0};
+    size_t size = buffer_size(&clear) + 6;
+    buffer_append(&message, (uint8_t[]){0xcb, (uint8_t)((size - 192) / 256 + 192), (uint8_t)(size - 192)}, 3);
+    buffer_append(&message, "b\0\0\0\0\0", 6);
+    buffer_append_bytes(&message, buffer_view(&clear));
+    open_invite(&heard, 1, buffer_view(&message), buffer_view(&blocks[0])); /* not encrypted at all */
+    expect_failure(&heard, ERROR_INVALID, "integrity protection");
+    buffer_clear(&message);
+    buffer_append_bytes(&message, buffer_view(&blob));
+    buffer_append(&message,
+                  "\xcb\x07"
+                  "b\0\0\0\0\0x",
+                  9); /* something appended */
+    open_invite(&heard, 1, buffer_view(&message), buffer_view(&blocks[0]));
+    expect_failure(&heard, ERROR_INVALID, "follows");
+    open_invite(&heard, 1, bytes_of(NULL, 0), buffer_view(&blocks[0]));
+    expect_failure(&heard, ERROR_INVALID, "whole OpenPGP packets");
+    buffer_clear(&message);
+    while (buffer_size(&message) < 9000)
+        buffer_u8(&message, 0xc1);
+    open_invite(&heard, 1, buffer_view(&message), buffer_view(&blocks[0]));
+    expect_failure(&heard, ERROR_LIMIT, "larger");
+    blob.memory[blob.start + 300] ^= 1; /* in the encrypted part: the modification code is wrong */
+    open_invite(&heard, 1, buffer_view(&blob), buffer_view(&blocks[0]));
+    expect_failure(&heard, ERROR_INVALID, "damaged");
+    buffer_free(&message);
+    buffer_free(&clear);
+    buffer_free(&blob);
+}
+
+static int load(void **state)
+{
+    file = vectors_load("retroshare-0.5/invite.json");
+    for (size_t i = 0; i < 3; i++) {
+        blocks[i] = buffer_make(65536);
+        struct bytes text = bytes_of_string(vectors_string(recorded_key(i), "public_key_armored"));
+        if (!openpgp_dearmor(&blocks[i], text, NULL) ||
+            !openpgp_key_parse(&keys[i], buffer_view(&blocks[i]), NULL))
+            return -1;
+    }
+    return open_keyring(state);
+}
+
+static int unload(void **state)
+{
+    for (size_t i = 0; i < 3; i++)
+        buffer_free(&blocks[i]);
+    json_decref(file);
+    return close_keyring(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(import_accounts),
+        cmocka_unit_test(recorded_invites_open),
+        cmocka_unit_test(recorded_bad_invites_are_refused),
+        cmocka_unit_test(inviter_is_asked_for),
+        cmocka_unit_test(own_invites),
+        cmocka_unit_test(forged_invites_are_refused),
+        cmocka_unit_test(signed_fields_count),
+        cmocka_unit_test(hostile_messages_are_refused),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}
