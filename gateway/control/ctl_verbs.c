@@ -458,7 +458,7 @@ const struct ctl_verb ctl_verbs[] = {
      .help = "make an invite worthless",
      .example = "invite revoke 4",
      OF_ACCOUNT,
-     .params = {{CTL_NUMBER, "ID", "id", "of 'invite list'", false}},
+     .params = {{CTL_NUMBER, "ID", "invite", "of 'invite list'", false}},
      .layout = &invite_layout},
 
     {.words = "conversation list",
@@ -532,7 +532,7 @@ const struct ctl_verb ctl_verbs[] = {
      .help = "make an app password worthless",
      .example = "app-password revoke 2",
      OF_ACCOUNT,
-     .params = {{CTL_NUMBER, "ID", "id", "of 'app-password list'", false}},
+     .params = {{CTL_NUMBER, "ID", "app_password", "of 'app-password list'", false}},
      .layout = &done_layout},
 
     {.words = "config check",

@@ -57,7 +57,6 @@ uint64_t gateway_do(struct gateway_session *session, const json_t *command, gate
 {
     struct gateway *gateway = session->gateway;
     assert_true(session->used);
-    assert_null(json_object_get(command, "id"));
     if (strcmp(json_string_value(json_object_get(command, "do")), "now") == 0) {
         error_set(error, ERROR_NOT_FOUND, "no such command");
         return 0;
@@ -158,6 +157,7 @@ static void answers_carry_the_id(void **state)
               "0,\"do\":\"c\"}");
     hear(&desk, &end, "{\"error\":{\"code\":\"not-found\",\"text\":\"no such command\"},\"id\":9}\n");
     assert_int_equal(desk.gateway.asked, 2);
+    assert_null(json_object_get(desk.gateway.questions[0].command, "id"));
     say(&end, "\n");
     RUN_UNTIL(&desk.scene, desk.gateway.asked == 3);
     answer(&desk.gateway, 2, NULL, NULL);
@@ -166,6 +166,22 @@ static void answers_carry_the_id(void **state)
     hear(&desk, &end, "{\"error\":{\"code\":\"denied\",\"text\":\"not you\"},\"id\":8}\n");
     answer(&desk.gateway, 0, desk.gateway.questions[0].command, NULL);
     hear(&desk, &end, "{\"done\":{\"do\":\"a\",\"x\":1},\"id\":7}\n");
+    end_free(&desk.scene, &end);
+    desk_close(&desk);
+}
+
+static void arguments_that_are_ids_have_names(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct end end = {0};
+    desk_open(&desk);
+    client_open(&desk, &end);
+    say(&end, "{\"id\":7,\"do\":\"invite.revoke\",\"invite\":3}\n{\"id\":8,\"do\":\"other\",\"invite\":3}\n");
+    RUN_UNTIL(&desk.scene, desk.gateway.asked == 2);
+    assert_int_equal(json_integer_value(json_object_get(desk.gateway.questions[0].command, "id")), 3);
+    assert_int_equal(json_object_size(desk.gateway.questions[0].command), 2);
+    assert_int_equal(json_integer_value(json_object_get(desk.gateway.questions[1].command, "invite")), 3);
     end_free(&desk.scene, &end);
     desk_close(&desk);
 }
@@ -386,6 +402,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_carry_the_id),
+        cmocka_unit_test(arguments_that_are_ids_have_names),
         cmocka_unit_test(malformed_lines_are_answered),
         cmocka_unit_test(a_line_without_end_is_refused),
         cmocka_unit_test(the_longest_line_is_taken),
