@@ -70,7 +70,7 @@ void chat_free(struct chat *chat)
     salts_free(&chat->salts);
     buffer_free(&chat->avatar);
     buffer_free(&chat->state_text);
-    output_drop(&chat->outputs);
+    chat_outputs_drop(&chat->outputs);
     free(chat->taken);
     OPENSSL_cleanse(chat, sizeof *chat);
     free(chat);
@@ -135,7 +135,7 @@ void chat_drop_tunnel(struct chat *chat, struct chat_tunnel *tunnel)
 {
     DL_DELETE(chat->tunnels, tunnel);
     chat->tunnel_count--;
-    unfinished_clear(&tunnel->unfinished);
+    chat_unfinished_clear(&tunnel->unfinished);
     free(tunnel);
 }
 
@@ -308,7 +308,7 @@ void chat_dug(struct chat *chat, uint32_t reached, uint64_t now)
     chat_set_state(chat, CHAT_CONNECTING, "looking for a tunnel through the friends");
 }
 
-void chat_fail_queue(struct chat *chat, const char *reason)
+static void fail_queue(struct chat *chat, const char *reason)
 {
     struct own_line *line, *next;
     DL_FOREACH_SAFE(chat->queue, line, next)
@@ -330,7 +330,7 @@ void chat_close(struct chat *chat, uint64_t now, int64_t wall)
         return;
     chat->closed = chat->farewell = true;
     chat->wanted = chat->looking = false;
-    chat_fail_queue(chat, reason);
+    fail_queue(chat, reason);
     chat_set_state(chat, CHAT_NO_TUNNEL, reason);
     chat_flush(chat);
 }
@@ -340,7 +340,7 @@ void chat_expire(struct chat *chat, enum chat_state state, const char *reason)
     if (chat_is_final(chat) || (state != CHAT_REFUSED && state != CHAT_EXPIRED))
         return;
     chat->closed = chat->farewell = chat->wanted = chat->looking = false;
-    chat_fail_queue(chat, reason);
+    fail_queue(chat, reason);
     chat_drop_tunnels(chat);
     chat_set_state(chat, state, reason);
     chat_put(chat, &(struct chat_output){.kind = CHAT_STOP});

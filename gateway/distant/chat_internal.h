@@ -97,8 +97,8 @@ struct chat {
 
 /* Copies the value and what its views point to. False without memory or when the owner takes no outputs. */
 bool chat_output_add(struct output_queue *queue, const struct chat_output *value);
-void output_move(struct output_queue *to, struct output_queue *from);
-void output_drop(struct output_queue *queue);
+void chat_outputs_move(struct output_queue *to, struct output_queue *from);
+void chat_outputs_drop(struct output_queue *queue);
 
 void chat_clock(struct chat *chat, uint64_t now, int64_t wall);
 bool chat_put(struct chat *chat, const struct chat_output *value);
@@ -111,7 +111,6 @@ void chat_drop_tunnel(struct chat *chat, struct chat_tunnel *tunnel);
 void chat_drop_tunnels(struct chat *chat);
 /* Forgets the lines handed to a tunnel; `lost`: those of the last CHAT_DOUBT_MS become not confirmed. */
 void chat_settle(struct chat *chat, uint64_t tunnel, bool lost);
-void chat_fail_queue(struct chat *chat, const char *reason);
 
 /* Sends what is owed and can be sent. */
 void chat_flush(struct chat *chat);
@@ -122,7 +121,7 @@ void chat_ask_again(struct chat *chat);
 struct chat_tunnel *chat_best_tunnel(const struct chat *chat); /* NULL: none is confirmed */
 void chat_arm_keep_alive(struct chat *chat, struct chat_tunnel *tunnel);
 
-void unfinished_clear(struct unfinished *unfinished);
+void chat_unfinished_clear(struct unfinished *unfinished);
 /* Drops what has waited too long for its rest. */
 void chat_drop_unfinished(struct chat *chat);
 void chat_refuse(struct chat *chat, struct chat_tunnel *tunnel, enum chat_refusal why);

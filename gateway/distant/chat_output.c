@@ -37,14 +37,14 @@ bool chat_output_add(struct output_queue *queue, const struct chat_output *value
     return true;
 }
 
-void output_move(struct output_queue *to, struct output_queue *from)
+void chat_outputs_move(struct output_queue *to, struct output_queue *from)
 {
     DL_CONCAT(to->head, from->head);
     to->count += from->count;
     *from = (struct output_queue){0};
 }
 
-void output_drop(struct output_queue *queue)
+void chat_outputs_drop(struct output_queue *queue)
 {
     struct output *output, *next;
     DL_FOREACH_SAFE(queue->head, output, next)

@@ -45,7 +45,7 @@ void chat_refuse(struct chat *chat, struct chat_tunnel *tunnel, enum chat_refusa
                                          .reason = chat_refusals[why]});
 }
 
-void unfinished_clear(struct unfinished *unfinished)
+void chat_unfinished_clear(struct unfinished *unfinished)
 {
     buffer_free(&unfinished->text);
     *unfinished = (struct unfinished){0};
@@ -60,7 +60,7 @@ void chat_drop_unfinished(struct chat *chat)
             continue;
         if (!tunnel->unfinished.refused)
             chat_refuse(chat, tunnel, CHAT_REFUSED_UNFINISHED);
-        unfinished_clear(&tunnel->unfinished);
+        chat_unfinished_clear(&tunnel->unfinished);
     }
 }
 
@@ -135,7 +135,7 @@ static void take_text(struct chat *chat, const struct incoming *in)
         enum chat_refusal why = append_part(chat, in);
         if (why != CHAT_REFUSALS) {
             chat_refuse(chat, in->tunnel, why);
-            unfinished_clear(whole);
+            chat_unfinished_clear(whole);
             whole->refused = true;
         } else if (last) {
             put_line(chat, in);
@@ -143,7 +143,7 @@ static void take_text(struct chat *chat, const struct incoming *in)
         }
     }
     if (last)
-        unfinished_clear(whole);
+        chat_unfinished_clear(whole);
     else
         whole->until = chat->now + CHAT_REASSEMBLY_MS;
 }

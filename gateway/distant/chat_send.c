@@ -187,10 +187,10 @@ static bool send_line(struct chat *chat, struct chat_tunnel *tunnel)
                                       .kind = CHAT_DELIVERY, .line = line->number, .delivery = CHAT_SENT});
     buffer_free(&text);
     if (!sent) {
-        output_drop(&packets);
+        chat_outputs_drop(&packets);
         return false;
     }
-    output_move(&chat->outputs, &packets);
+    chat_outputs_move(&chat->outputs, &packets);
     chat->announces_avatar = false;
     chat_arm_keep_alive(chat, tunnel);
     DL_DELETE(chat->queue, line);
