@@ -17,7 +17,7 @@
 /* Verbs that need no daemon. */
 
 /* doc/retrogate.conf.example, as the build put it into a list of bytes. */
-static const char config_text[] = {
+static const unsigned char config_text[] = {
 #if __has_include("retrogate_conf_example.inc")
 #include "retrogate_conf_example.inc"
 #else
@@ -88,7 +88,7 @@ static bool is_name_line(const char *line)
 /* The example with the node's name in the first place that is for it. */
 static bool compose(struct buffer *out, const char *name)
 {
-    const char *at = config_text, *end = config_text + sizeof config_text;
+    const char *at = (const char *)config_text, *end = at + sizeof config_text;
     bool named = false;
     while (at < end && *at != '\0') {
         const char *feed = memchr(at, '\n', (size_t)(end - at));
