@@ -9,7 +9,6 @@
 #include "wire/utf8.h"
 
 enum {
-    MAGIC = 0x49524343,
     INPUT_CEILING = CLIENT_INPUT_HIGH + MESSAGE_TAGS_MAX + MESSAGE_BODY_MAX + CLIENT_INPUT_READ,
     SCRATCH_CEILING = 2 * (MESSAGE_TAGS_MAX + MESSAGE_BODY_MAX),
 };
@@ -20,7 +19,7 @@ struct client *client_new(struct site *site, const char *address, bool secure, c
     struct client *client = calloc(1, sizeof *client);
     if (client == NULL)
         return NULL;
-    client->magic = MAGIC;
+    client->magic = CLIENT_MAGIC;
     client->site = site;
     client->io = io;
     client->io_arg = io_arg;

@@ -15,10 +15,11 @@ static void act_nothing(struct client *client, const struct message *message)
     (void)message;
 }
 
+/* The client's own words are not repeated: the reason of an end goes into the log. */
 static void act_quit(struct client *client, const struct message *message)
 {
-    client_end(client,
-               message->param_count > 0 && message->params[0][0] != '\0' ? message->params[0] : "Quit");
+    (void)message;
+    client_end(client, "Quit");
 }
 
 static void act_away(struct client *client, const struct message *message)

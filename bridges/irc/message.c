@@ -114,7 +114,8 @@ static bool is_word(const char *text)
 
 static bool can_be_said(const struct message *message)
 {
-    if (!is_word(message->verb) || (message->source != NULL && !is_word(message->source)))
+    if (!is_word(message->verb) || message->verb[0] == '@' ||
+        (message->source != NULL && !is_word(message->source)))
         return false;
     for (size_t i = 0; i < message->tag_count; i++)
         if (message->tags[i].key[strcspn(message->tags[i].key, " ;=\r\n")] != '\0')

@@ -35,7 +35,8 @@ const char *message_tag(const struct message *message, const char *key);
 
 /* Appends the line without CR LF. Its part behind the tags is cut to MESSAGE_BODY_MAX less CR LF, between
  * code points. False, and nothing appended, when a part cannot be said: a control byte CR, LF or NUL
- * anywhere, a space, an empty text or a leading colon in a parameter that is not the last. */
+ * anywhere, a space, an empty text or a leading colon in a parameter that is not the last, a verb with '@' in
+ * front. */
 bool message_format(struct buffer *out, const struct message *message);
 
 /* nick!user@host in parts; absent ones are empty (data NULL). */

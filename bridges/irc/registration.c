@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "session.h"
 
+#include <assert.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -23,20 +24,28 @@ static void wipe_pass(struct client *client)
 /* --- log-in ------------------------------------------------------------------------------------------------
  */
 
+static struct client *client_of(void *arg)
+{
+    struct client *client = arg;
+    assert(client->magic == CLIENT_MAGIC);
+    return client;
+}
+
 static void on_more(void *arg)
 {
-    follow_more(arg);
-    client_schedule(arg);
+    struct client *client = client_of(arg);
+    follow_more(client);
+    client_schedule(client);
 }
 
 static void on_hint(void *arg, json_t *hint)
 {
-    talk_hint(arg, hint);
+    talk_hint(client_of(arg), hint);
 }
 
 static void on_ended(void *arg, const char *reason)
 {
-    struct client *client = arg;
+    struct client *client = client_of(arg);
     client->session = NULL;
     client_end(client, reason);
 }
@@ -61,7 +70,7 @@ static void refuse(struct client *client, const struct error *error)
 
 static void logged_in(void *arg, struct gateway_session *session, const struct error *error)
 {
-    struct client *client = arg;
+    struct client *client = client_of(arg);
     client->login = 0;
     if (session == NULL) {
         refuse(client, error);

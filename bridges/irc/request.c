@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "session.h"
 
+#include <assert.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +54,7 @@ static struct request *request_new(struct client *client, const struct question 
 static void answered(void *arg, json_t *result, const struct error *error)
 {
     struct request *request = arg;
-    if (request->magic != MAGIC)
-        return;
+    assert(request->magic == MAGIC);
     struct client *client = request->client;
     DL_DELETE(client->requests, request);
     client->request_count--;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "irc.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/address.h"
 #include "base/listener.h"
@@ -28,6 +30,7 @@ struct door {
     struct irc *irc;
     struct listener *listener;
     bool tls;
+    bool open;
 };
 
 /* A client, its stream and its timer: freed when stream and timer are both gone. */
@@ -48,6 +51,7 @@ struct irc {
     SSL_CTX *tls;
     struct door *doors;
     size_t door_count;
+    unsigned limit; /* of clients, over all doors */
     struct connection *connections;
     uv_timer_t timer; /* calls `closed` from the loop */
     bool closing;
@@ -58,12 +62,13 @@ struct irc {
 /* --- the end
  * ------------------------------------------------------------------------------------------------ */
 
+/* A closed listener lives on until its last connection is released, see on_closed(). */
 static void close_doors(struct irc *irc)
 {
     for (size_t i = 0; i < irc->door_count; i++) {
-        if (irc->doors[i].listener != NULL)
+        if (irc->doors[i].open)
             listener_close(irc->doors[i].listener);
-        irc->doors[i].listener = NULL;
+        irc->doors[i].open = false;
     }
 }
 
@@ -132,6 +137,7 @@ static void io_hold(void *arg, bool on)
 static void on_timer(uv_timer_t *timer)
 {
     struct connection *connection = timer->data;
+    assert(connection->magic == CONNECTION_MAGIC);
     if (connection->client != NULL)
         client_tick(connection->client);
 }
@@ -175,6 +181,7 @@ static const struct client_io io = {io_write, io_queued, io_hold, io_wake, io_en
 static void on_data(void *arg, struct stream *stream, struct buffer *input)
 {
     struct connection *connection = arg;
+    assert(connection->magic == CONNECTION_MAGIC);
     (void)stream;
     struct bytes bytes = buffer_view(input);
     client_input(connection->client, bytes);
@@ -184,6 +191,7 @@ static void on_data(void *arg, struct stream *stream, struct buffer *input)
 static void on_drained(void *arg, struct stream *stream)
 {
     struct connection *connection = arg;
+    assert(connection->magic == CONNECTION_MAGIC);
     (void)stream;
     client_drained(connection->client);
 }
@@ -191,16 +199,13 @@ static void on_drained(void *arg, struct stream *stream)
 static void on_closed(void *arg, struct stream *stream, const char *reason)
 {
     struct connection *connection = arg;
-    if (connection->magic != CONNECTION_MAGIC)
-        return;
-    /* The reason may be the client's own words on leaving. */
+    assert(connection->magic == CONNECTION_MAGIC);
     log_info("irc", "event=closed stream=%" PRIu64 " reason=%s", stream_id(stream),
              log_text(reason, strlen(reason)));
     connection->stream = NULL;
     client_free(connection->client);
     connection->client = NULL;
-    if (connection->door->listener != NULL)
-        listener_release(connection->door->listener, &connection->peer);
+    listener_release(connection->door->listener, &connection->peer);
     uv_close((uv_handle_t *)&connection->timer, connection_timer_gone);
 }
 
@@ -232,11 +237,11 @@ static bool connection_start(struct connection *connection, int fd)
 static void on_accepted(void *arg, int fd, const struct sockaddr_storage *peer)
 {
     struct door *door = arg;
-    struct connection *connection = calloc(1, sizeof *connection);
+    /* The listener's own limit is for itself alone. */
+    struct connection *connection =
+        door->irc->site.clients < door->irc->limit ? calloc(1, sizeof *connection) : NULL;
     if (connection == NULL) {
-        uv_fs_t request;
-        uv_fs_close(door->irc->loop, &request, fd, NULL);
-        uv_fs_req_cleanup(&request);
+        close(fd);
         listener_release(door->listener, peer);
         return;
     }
@@ -287,6 +292,7 @@ static unsigned or_default(unsigned value, unsigned otherwise)
 
 static void set_site(struct irc *irc, struct gateway *gateway, const struct irc_options *options)
 {
+    irc->limit = or_default(options->clients, DEFAULT_CLIENTS);
     unsigned lines = or_default(options->replay_lines, DEFAULT_REPLAY_LINES);
     size_t limit = options->output_limit != 0 ? options->output_limit : DEFAULT_OUTPUT_LIMIT;
     irc->site = (struct site){
@@ -305,7 +311,7 @@ static bool open_doors(struct irc *irc, const struct irc_options *options, struc
 {
     struct listener_options limits = {
         .per_address = or_default(options->clients_per_address, DEFAULT_CLIENTS_PER_ADDRESS),
-        .total = or_default(options->clients, DEFAULT_CLIENTS)};
+        .total = irc->limit};
     for (size_t i = 0; i < options->listen_count; i++) {
         struct door *door = &irc->doors[irc->door_count++];
         *door = (struct door){.irc = irc, .tls = options->listen[i].tls};
@@ -313,6 +319,7 @@ static bool open_doors(struct irc *irc, const struct irc_options *options, struc
                                        &limits, on_accepted, door, error);
         if (door->listener == NULL)
             return error_prefix(error, "IRC");
+        door->open = true;
     }
     return true;
 }
@@ -357,9 +364,7 @@ void irc_set_tls(struct irc *irc, SSL_CTX *tls)
 
 const struct sockaddr_storage *irc_listening(const struct irc *irc, size_t index)
 {
-    return index < irc->door_count && irc->doors[index].listener != NULL
-               ? listener_address(irc->doors[index].listener)
-               : NULL;
+    return index < irc->door_count ? listener_address(irc->doors[index].listener) : NULL;
 }
 
 unsigned irc_clients(const struct irc *irc)

@@ -7,6 +7,7 @@
 
 /* The inside of a client, shared by the files of this room and by nobody else. */
 enum {
+    CLIENT_MAGIC = 0x49524343,
     NICK_SIZE = 31,
     USER_SIZE = 33,
     NAME_SIZE = 129, /* realname, and the shown name of a contact */
@@ -241,7 +242,7 @@ void client_forget_all(struct client *client);
  * --------------------------------------------------------------------------------------------- */
 void registration_step(struct client *client); /* after any change of what registration waits for */
 void registration_close(struct client *client);
-/* --- welcome.c --- */
+/* --- welcome.c */
 void welcome(struct client *client);
 
 /* --- peer.c: the view of contacts and conversations

@@ -156,6 +156,7 @@ static void test_what_cannot_be_said(void **state)
     (void)state;
     refuse(&(struct message){.verb = ""});
     refuse(&(struct message){.verb = "A B"});
+    refuse(&(struct message){.verb = "@A"});
     refuse(&(struct message){.verb = "A", .source = "a b"});
     refuse(&(struct message){.verb = "A", .params = {"", "x"}, .param_count = 2});
     refuse(&(struct message){.verb = "A", .params = {":x", "x"}, .param_count = 2});

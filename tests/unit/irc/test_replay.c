@@ -171,7 +171,7 @@ static void test_seen_at_quit(void **state)
     come_in(bob, 3);
     fake_run(&gateway);
     wire_send(&wire, "QUIT :bye\r\n");
-    wire_expect(&wire, "ERROR :Closing link: bye");
+    wire_expect(&wire, "ERROR :Closing link: Quit");
     wire_close(&wire);
     assert_true(fake_count(&gateway, "client.seen", &seen) > 0);
     assert_int_equal(fake_integer(seen, "seq"), 3);
