@@ -81,11 +81,9 @@ static void test_a_full_request_table_forgets_the_flooders_own(void **state)
     single_free(single);
 }
 
-static void test_a_full_tunnel_table_gives_up_the_flooders_own(void **state)
+static void flood_tunnels(const struct router_options *options, size_t kept)
 {
-    (void)state;
-    struct single *single =
-        among_with(&(struct router_options){.tunnel_limit = 50, .tunnels_per_neighbour = 30});
+    struct single *single = among_with(options);
     assert_null(single_open(single, A, TURTLE_06, 1, 1, 1, 1));
     assert_null(single_ok(single, B, 0xaaaa, 1));
     for (uint32_t i = 0; i < 100; i++) {
@@ -93,11 +91,32 @@ static void test_a_full_tunnel_table_gives_up_the_flooders_own(void **state)
         assert_null(single_open(single, C, TURTLE_06, 1, 100 + i, i, 1));
         if (single_sent(single, MALLORY).size > 0)
             assert_null(single_ok(single, MALLORY, 0x10000 + i, 100 + i));
-        assert_true(single_stats(single).tunnels_relayed <= 31);
+        assert_true(single_stats(single).tunnels_relayed <= kept);
     }
-    assert_int_equal(single_stats(single).tunnels_relayed, 31);
+    assert_int_equal(single_stats(single).tunnels_relayed, kept);
     assert_null(single_data(single, A, TURTLE_DATA, 0xaaaa, "still here"));
     assert_string_equal(single_data(single, C, TURTLE_DATA, 0x10000, "x"), "item for an unknown tunnel");
+    single_free(single);
+}
+
+static void test_a_flood_of_tunnels_gives_up_the_flooders_own(void **state)
+{
+    (void)state;
+    flood_tunnels(&(struct router_options){.tunnel_limit = 50, .tunnels_per_neighbour = 30}, 31);
+    flood_tunnels(&(struct router_options){.tunnel_limit = 50}, 50);
+}
+
+static void test_relaying_never_costs_our_own_tunnels(void **state)
+{
+    (void)state;
+    struct single *single = among_with(&(struct router_options){.tunnel_limit = 2});
+    uint32_t request = (uint32_t)dig(single, 1, B);
+    assert_null(single_ok(single, B, 0xb0, request));
+    assert_null(single_ok(single, C, 0xb1, request));
+    assert_null(single_open(single, A, TURTLE_06, 1, 100, 77, 1));
+    assert_string_equal(single_ok(single, B, 0xaa, 100), "no room for the tunnel");
+    assert_string_equal(single_ok(single, B, 0xb2, request), "tunnel-ok beyond the limit of tunnels");
+    assert_int_equal(single_stats(single).tunnels_own, 2);
     single_free(single);
 }
 
@@ -403,8 +422,23 @@ static void test_confirmed_tunnels_do_not_count(void **state)
             single_tick(single, router_deadline(single->router) - single->now);
         uint64_t tunnel = single_find(single, ROUTER_TUNNEL_UP, 0)->tunnel;
         router_confirm(single->router, tunnel);
-        router_close(single->router, tunnel, single->now);
+        if (i < 29)
+            router_close(single->router, tunnel, single->now);
     }
+    for (uint32_t i = 0; i < 30; i++) { /* the last one is asked for again and again */
+        assert_null(single_open(single, A, TURTLE_06, 1, 200 + i, 77 + 29, 2));
+        assert_int_equal(single_run(single, 3000, ROUTER_SEND), 1);
+    }
+    /* What waits to be answered dies with the hash, or with the neighbour. */
+    assert_null(single_open(single, B, TURTLE_06, 1, 300, 1, 2));
+    single_down(single, B);
+    assert_int_equal(single_run(single, 21000, ROUTER_SEND), 0);
+    assert_null(single_open(single, C, TURTLE_06, 1, 301, 1, 2));
+    assert_int_equal(single->count, 0);
+    router_unserve(single->router, single_hash(1).data, single->now);
+    single_collect(single);
+    assert_int_equal(single_count(single, ROUTER_TUNNEL_DOWN), 1);
+    assert_int_equal(single_run(single, 3000, ROUTER_SEND), 0);
     single_free(single);
 }
 
@@ -525,7 +559,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_flood_of_requests_takes_only_the_share_of_who_sends_it),
         cmocka_unit_test(test_a_full_request_table_forgets_the_flooders_own),
-        cmocka_unit_test(test_a_full_tunnel_table_gives_up_the_flooders_own),
+        cmocka_unit_test(test_a_flood_of_tunnels_gives_up_the_flooders_own),
+        cmocka_unit_test(test_relaying_never_costs_our_own_tunnels),
         cmocka_unit_test(test_what_is_used_outlives_what_is_not),
         cmocka_unit_test(test_a_flood_of_searches),
         cmocka_unit_test(test_forged_answers),

@@ -257,6 +257,22 @@ static void test_an_answer_refreshes_its_tunnel(void **state)
     single_free(single);
 }
 
+static void test_up_twice_is_down_and_up(void **state)
+{
+    (void)state;
+    struct single *single = among(TURTLE_06);
+    relayed_tunnel(single, 100, 0xaa);
+    single_up(single, A, TURTLE_05);
+    assert_int_equal(single_stats(single).neighbours, 3);
+    assert_int_equal(single_stats(single).tunnels_relayed, 0);
+    assert_string_equal(single_open(single, A, TURTLE_06, 1, 1, 1, 1), "malformed tunnel request");
+    single_down(single, 99);
+    single_down(single, A);
+    single_down(single, A);
+    assert_int_equal(single_stats(single).neighbours, 2);
+    single_free(single);
+}
+
 static void test_much_to_forget_is_forgotten_in_pieces(void **state)
 {
     (void)state;
@@ -535,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_what_is_no_turtle_item),
         cmocka_unit_test(test_an_idle_tunnel_goes_after_a_minute),
         cmocka_unit_test(test_an_answer_refreshes_its_tunnel),
+        cmocka_unit_test(test_up_twice_is_down_and_up),
         cmocka_unit_test(test_much_to_forget_is_forgotten_in_pieces),
         cmocka_unit_test(test_late_ticks_lose_nothing),
         cmocka_unit_test(test_searches_are_relayed_within_limits),
