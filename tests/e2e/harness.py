@@ -12,6 +12,7 @@ import tempfile
 import time
 
 BINARIES = os.environ.get("RETROGATE_BINARIES", "build/debug")
+LONG = os.environ.get("RETROGATE_LONG") == "1" or "--long" in sys.argv
 _running = []
 
 
@@ -31,6 +32,15 @@ def wait_for(what, probe, seconds=20.0):
         if time.monotonic() > end:
             raise AssertionError(f"not in {seconds} s: {what}")
         time.sleep(0.02)
+
+
+def wait_equal(what, probe, expected, seconds=20.0):
+    """Like wait_for(), and shows what came instead."""
+    got = []
+    try:
+        wait_for(what, lambda: got.clear() or got.append(probe()) or got[0] == expected, seconds)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\nexpected {expected!r}\ngot      {got[0]!r}") from None
 
 
 def skip(why):
@@ -128,12 +138,15 @@ class Gateway:
                 return None
         self.control = wait_for("control socket", connect)
         if wait:
-            wait_for("node ready", lambda: self.do("status")["phase"] == "ready", 60)
-            # Later starts listen where friends know it.
-            port = self.do("status")["listening"]["friends"]
-            if port and self.settings["node.listen"] == "127.0.0.1:0":
-                self.settings["node.listen"] = port[0]
+            self.wait_ready()
         return self
+
+    def wait_ready(self):
+        wait_for("node ready", lambda: self.do("status")["phase"] == "ready", 60)
+        # Later starts listen where friends know it.
+        port = self.do("status")["listening"]["friends"]
+        if port and self.settings["node.listen"] == "127.0.0.1:0":
+            self.settings["node.listen"] = port[0]
 
     def log_text(self):
         with open(f"{self.folder}/log", errors="replace") as file:
@@ -160,11 +173,22 @@ class Gateway:
         self.control.close()
         self.log.close()
 
+    def pause(self):
+        """The process stands still, as one that is overloaded or suspended; `go_on` lets it run."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def begin_stop(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+
     def stop(self):
         """A clean stop; anything a sanitizer found, or a leak, makes the exit code differ."""
         if self.process is None or self.process.poll() is not None:
             return self.process.returncode if self.process else 0
-        self.process.send_signal(signal.SIGTERM)
+        self.begin_stop()
         try:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
@@ -193,7 +217,9 @@ def friends_up(gateway, count):
 
 def chain(*names, **settings):
     """Gateways in a line, each a friend of the next."""
-    nodes = [Gateway(name, **settings) for name in names]
+    nodes = [Gateway(name, wait=False, **settings) for name in names]
+    for node in nodes:
+        node.wait_ready()
     for left, right in zip(nodes, nodes[1:]):
         left.befriend(right)
     for index, node in enumerate(nodes):
@@ -210,26 +236,65 @@ def meet(inviter, inviter_account, guest, guest_account, **arguments):
     return invite["handle"], opened["handle"]
 
 
+def conversation(gateway, account, handle):
+    return gateway.do("conversation.show", account=account, conversation=handle)
+
+
 def state_of(gateway, account, handle):
-    return gateway.do("conversation.show", account=account, conversation=handle)["state"]
+    return conversation(gateway, account, handle)["state"]
 
 
 def can_talk(gateway, account, handle, seconds=30):
     wait_for(f"{account} at {gateway.name} can talk", lambda: state_of(gateway, account, handle) == "can talk", seconds)
 
 
-def texts(gateway, account, handle, direction="in"):
+def lines_of(gateway, account, handle, direction="in"):
     lines = gateway.do("history", account=account, conversation=handle, max=500)["lines"]
-    return [line["text"] for line in lines if line["direction"] == direction]
+    return [line for line in lines if line["direction"] == direction]
+
+
+def texts(gateway, account, handle, direction="in"):
+    return [line["text"] for line in lines_of(gateway, account, handle, direction)]
+
+
+def processes_below(folder):
+    """Those that name the folder on their command line: the daemon, its keyring, its agents."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = file.read().decode(errors="replace").replace("\0", " ").strip()
+        except OSError:
+            continue
+        if folder in words:
+            found[int(pid)] = words
+    return found
+
+
+def none_left(gateway):
+    wait_for(f"the processes of {gateway.name} are gone", lambda: not processes_below(gateway.folder), 10)
 
 
 def finish():
-    """Stops all, checks that each stopped cleanly."""
+    """Stops all, checks that each stopped cleanly and left no process behind."""
     failed = []
+    for gateway in _running:
+        gateway.begin_stop()
     for gateway in _running:
         if gateway.stop() not in (0, -signal.SIGKILL):
             failed.append(f"{gateway.name} ended with {gateway.process.returncode}:\n{gateway.log_text()[-6000:]}")
+        none_left(gateway)
     assert not failed, "\n".join(failed)
+
+
+def run(*parts):
+    """Runs the parts of a script in their order, then ends everything. A part that cannot run here returns why."""
+    for part in (*parts, finish):
+        begun = time.monotonic()
+        why_not = part()
+        print(f"{'SKIP' if why_not else 'ok'} {part.__name__} {time.monotonic() - begun:.1f} s"
+              + (f": {why_not}" if why_not else ""),
+              flush=True)
 
 
 def clean():
