@@ -91,34 +91,30 @@ json_t *ctl_input_value(struct ctl *ctl, enum ctl_kind kind, const char *text, s
     return value;
 }
 
-bool ctl_input_has_terminal(void)
-{
-    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
-}
-
-/* Without echo and without signals, so that the terminal is put right again whatever is typed. */
-static bool read_silently(int fd, char *into, size_t size, bool *interrupted)
+/* Without echo and without signals, so that the terminal is put right again whatever is typed. The question
+ * comes when the terminal is silent: an answer typed at once shows neither, nor is it lost. */
+static bool ask_silently(int fd, const char *question, char *into, size_t size, bool *interrupted)
 {
     struct termios old, silent;
     if (tcgetattr(fd, &old) != 0)
         return false;
     silent = old;
     silent.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ISIG);
+    silent.c_cc[VEOL] = INTERRUPT; /* ends the line, so that it is seen at once */
     if (tcsetattr(fd, TCSAFLUSH, &silent) != 0)
         return false;
     size_t length = 0;
     char c = 0;
     ssize_t got = 0;
+    dprintf(fd, "%s", question);
     while ((got = read(fd, &c, 1)) == 1 && c != '\n' && c != INTERRUPT)
         if (length + 1 < size)
             into[length++] = c;
     into[length] = '\0';
     *interrupted = got != 1 || c == INTERRUPT;
-    tcsetattr(fd, TCSAFLUSH, &old);
-    return true;
+    dprintf(fd, "\n");
+    OPENSSL_cleanse(&c, sizeof c);
+    return tcsetattr(fd, TCSAFLUSH, &old) == 0;
 }
 
 char *ctl_input_secret(const char *question, struct error **error)
@@ -126,13 +122,10 @@ char *ctl_input_secret(const char *question, struct error **error)
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     char *secret = calloc(1, SECRET_MAX);
     bool interrupted = false;
-    if (fd < 0 || secret == NULL || dprintf(fd, "%s", question) < 0 ||
-        !read_silently(fd, secret, SECRET_MAX, &interrupted)) {
+    if (fd < 0 || secret == NULL || !ask_silently(fd, question, secret, SECRET_MAX, &interrupted)) {
         error_set(error, ERROR_UNAVAILABLE,
                   "there is no terminal to ask for it; give it in a file (see --help)");
         interrupted = true;
-    } else {
-        dprintf(fd, "\n");
     }
     if (fd >= 0)
         close(fd);

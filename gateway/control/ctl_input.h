@@ -16,7 +16,6 @@ char *ctl_input_secret(const char *question, struct error **error);
 /* The same twice, until both agree. */
 char *ctl_input_new_secret(const char *question, struct error **error);
 void ctl_input_secret_free(char *secret); /* wipes; NULL is fine */
-bool ctl_input_has_terminal(void);
 
 /* One line of an answer, from ctl->in; NULL at the end of it. The caller frees. */
 char *ctl_input_line(struct ctl *ctl, const char *question);
