@@ -113,10 +113,19 @@ static void run_line(struct client *client, char *line, size_t size)
     command_run(client, &message);
 }
 
+/* Registration is complete but for the gateway's answer: what a client sent behind it waits, so that it need
+ * not. */
+static bool logging_in(const struct client *client)
+{
+    return client->phase < PHASE_UP && client->needs == 0 &&
+           (client->login != 0 || client->phase == PHASE_LOADING);
+}
+
 /* The bucket of flood control as one number: the time at which it will be full again. */
 static bool may_run(const struct client *client)
 {
-    return client->request_count < REQUEST_LIMIT && client->flood < client_now(client) + FLOOD_BURST_MS;
+    return client->request_count < REQUEST_LIMIT && client->flood < client_now(client) + FLOOD_BURST_MS &&
+           !logging_in(client);
 }
 
 static void charge(struct client *client)

@@ -66,6 +66,8 @@ static void refuse(struct client *client, const struct error *error)
         client_numeric(client, 464, NULL, "%s. %s", text, how_to_log_in);
     if (!sasl || client->login_tries >= LOGIN_TRIES)
         client_end(client, "Log-in failed");
+    else
+        registration_step(client); /* CAP END may have come before the answer */
 }
 
 static void logged_in(void *arg, struct gateway_session *session, const struct error *error)
@@ -74,6 +76,7 @@ static void logged_in(void *arg, struct gateway_session *session, const struct e
     client->login = 0;
     if (session == NULL) {
         refuse(client, error);
+        client_resume(client);
         return;
     }
     if (client->phase == PHASE_ENDING) {
@@ -95,7 +98,7 @@ static void logged_in(void *arg, struct gateway_session *session, const struct e
         client->sasl_running = false;
     }
     registration_step(client);
-    client_schedule(client);
+    client_resume(client);
 }
 
 static bool device_valid(const char *name)

@@ -57,7 +57,8 @@ struct gateway {
     json_t *commands;   /* all that were given, in order */
     const char *refuse; /* a command that fails after it was accepted */
     const char *refuse_at_once;
-    size_t page; /* changes are given in pages of this size at most; 0: as asked */
+    const char *answer; /* of a verb; NULL: two short lines */
+    size_t page;        /* changes are given in pages of this size at most; 0: as asked */
 };
 
 static struct error fake_error = {.code = ERROR_LIMIT, .text = "the fake gateway refuses"};
@@ -260,6 +261,8 @@ static inline json_t *fake_run_command(struct gateway *gateway, const json_t *co
         gateway->people[id - 1].change = ++gateway->change;
         return fake_person_json(gateway, (size_t)id - 1, true);
     }
+    if (strcmp(verb, "verb") == 0 && gateway->answer != NULL)
+        return json_pack("{s:[s]}", "lines", gateway->answer);
     if (strcmp(verb, "verb") == 0)
         return json_pack("{s:[s, s]}", "lines", "first answer", "second answer");
     if (strcmp(verb, "typing") == 0 || strcmp(verb, "read") == 0)

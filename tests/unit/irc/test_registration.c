@@ -200,6 +200,28 @@ static void test_sasl_refusals(void **state)
     wire_expect_next(&wire, "ERROR *");
 }
 
+static void test_cap_end_before_the_answer(void **state)
+{
+    (void)state;
+    begin_sasl();
+    client_input(wire.client, bytes_of_string("AUTHENTICATE AGFsaWNlAHdyb25n\r\nCAP END\r\n"));
+    wire_expect_none(&wire, "*");
+    fake_run(&gateway);
+    wire_expect_next(&wire, "* 904 *");
+    wire_expect_next(&wire, "* 464 *");
+    wire_expect_next(&wire, "ERROR *");
+}
+
+static void test_commands_behind_registration_wait(void **state)
+{
+    (void)state;
+    wire_send(&wire, "PASS alice:secret\r\nNICK ali\r\nUSER a 0 * :A\r\nJOIN &dave\r\nPRIVMSG &bob :hi\r\n");
+    wire_expect_next(&wire, "* 001 *");
+    wire_expect(&wire, ":ali!* JOIN &bob");
+    wire_expect(&wire, ":ali!* JOIN &dave");
+    assert_int_equal(fake_count(&gateway, "say", NULL), 1);
+}
+
 static void test_sasl_too_long(void **state)
 {
     (void)state;
@@ -353,6 +375,8 @@ int main(void)
         TEST(sasl_in_chunks),
         TEST(sasl_refusals),
         TEST(sasl_too_long),
+        TEST(cap_end_before_the_answer),
+        TEST(commands_behind_registration_wait),
         TEST(log_in_is_cancelled),
         TEST(gone_while_loading),
         TEST(nick_of_a_contact),

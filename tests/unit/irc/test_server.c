@@ -224,7 +224,7 @@ static SSL_CTX *make_certificate(const char *folder)
 static void test_tls(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/irc-test-XXXXXX";
+    char folder[] = TEST_BINARIES "/irc-test-XXXXXX";
     assert_non_null(mkdtemp(folder));
     SSL_CTX *first = make_certificate(folder), *second = make_certificate(folder);
     SSL_CTX *anybody = SSL_CTX_new(TLS_client_method());
@@ -254,7 +254,7 @@ static void test_tls(void **state)
 static void test_plain_to_a_tls_port(void **state)
 {
     (void)state;
-    char folder[] = "/tmp/irc-test-XXXXXX";
+    char folder[] = TEST_BINARIES "/irc-test-XXXXXX";
     assert_non_null(mkdtemp(folder));
     SSL_CTX *tls = make_certificate(folder);
     open_server("127.0.0.1:0", tls, (struct irc_options){0});
@@ -292,25 +292,27 @@ static void test_slow_client_is_dropped_and_nobody_notices(void **state)
     assert_int_equal(write(fd, hello, sizeof hello - 1), sizeof hello - 1);
     while (irc_clients(irc) < 2 && step())
         ;
-    /* Each line to the control channel brings an answer of its own; the fake one is made long. */
     static char text[60001];
     memset(text, 'x', sizeof text - 1);
-    for (int i = 0; i < 400 && irc_clients(irc) == 2; i++) {
+    for (int i = 0; i < 40; i++) {
         fake_line_add(&gateway, 1, "in", text, "");
-        expect(&people[0], "*PRIVMSG &bob x*");
         for (int pieces = 0; pieces < 100; pieces++)
             expect(&people[0], "*PRIVMSG &bob x*");
-        if (i > 40)
-            (void)!write(fd, "VERSION\r\n", 9);
     }
     /* Lines of people are held back for it, so it lives and lags ... */
     say(&people[0], "PING still\r\n");
     expect(&people[0], "* PONG * still");
     assert_int_equal(irc_clients(irc), 2);
-    close(fd);
+    /* ... until what it asked for itself is too much. */
+    gateway.answer = text;
+    for (int i = 0; i < 40; i++)
+        (void)!write(fd, "PRIVMSG &gateway :x\r\n", 21);
     while (irc_clients(irc) > 1 && step())
         ;
     assert_int_equal(irc_clients(irc), 1);
+    say(&people[0], "PING still\r\n");
+    expect(&people[0], "* PONG * still");
+    close(fd);
 }
 
 static void test_limit_per_address(void **state)
@@ -355,8 +357,6 @@ static void test_refused_options(void **state)
     refuse_options((struct irc_options){0}, "127.0.0.1:0", true, "*needs a certificate*");
     refuse_options((struct irc_options){.name = "nodots"}, "127.0.0.1:0", false, "*host name*");
     refuse_options((struct irc_options){.network = "two words"}, "127.0.0.1:0", false, "*without spaces*");
-    open_server("0.0.0.0:0", NULL, (struct irc_options){.plain_anywhere = true});
-    assert_null(irc_listening(irc, 1));
 }
 
 int main(void)
