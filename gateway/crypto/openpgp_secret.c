@@ -263,6 +263,7 @@ bool openpgp_secret_rewrap(struct buffer *out, struct bytes block, struct bytes 
     struct buffer plain = buffer_make(SECRET_SIZE_MAX), right = buffer_make(SECRET_SIZE_MAX);
     plain.secret = right.secret = true;
     struct reader reader = reader_of(block);
+    size_t before = buffer_size(out);
     bool good = openpgp_secret_key_parse(&key, block, error);
     if (good && (!packet_read(&reader, &first) || key.subkeys > 0))
         good = error_set(error, ERROR_INVALID, "the key has subkeys, which RetroShare does not take");
@@ -276,6 +277,8 @@ bool openpgp_secret_rewrap(struct buffer *out, struct bytes block, struct bytes 
     if (good &&
         (!write_packet(out, &key, &right, passphrase, random) || !buffer_append(out, reader.at, reader.left)))
         good = error_set(error, ERROR_INTERNAL, "the secret key could not be written");
+    if (!good)
+        out->end -= buffer_size(out) - before;
     buffer_free(&plain);
     buffer_free(&right);
     return good;

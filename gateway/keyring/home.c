@@ -176,16 +176,19 @@ static void for_each_home(const char *directory, unsigned index, unsigned worker
         closedir(folder);
 }
 
-static void remove_socket(const char *path)
+static void remove_leftovers(const char *path)
 {
-    char name[HOME_PATH_SIZE + 32];
-    if (file_path(name, path, "S.gpg-agent"))
-        unlink(name);
+    char socket[HOME_PATH_SIZE + 32], block[HOME_PATH_SIZE + 32];
+    if (!file_path(socket, path, "S.gpg-agent") || !file_path(block, path, "block"))
+        return;
+    unlink(socket);
+    if (!home_exists(block))
+        home_remove(path, NULL);
 }
 
 void home_sweep(const char *directory, unsigned index, unsigned workers)
 {
-    for_each_home(directory, index, workers, remove_socket);
+    for_each_home(directory, index, workers, remove_leftovers);
 }
 
 void home_end_agents(const char *directory, unsigned index, unsigned workers)

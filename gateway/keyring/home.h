@@ -25,7 +25,8 @@ bool home_write(const char *path, const char *file, struct bytes data, struct er
 /* Reads `block` of a home; `key` has views into `block`. */
 bool home_read_block(const char *path, struct buffer *block, struct openpgp_key *key, struct error **error);
 
-/* What a killed worker left: agents end by themselves when their socket is gone. For the homes of this worker. */
+/* What a killed worker left in its homes: agents end by themselves when their socket is gone; a home without a block was
+ * never finished. */
 void home_sweep(const char *directory, unsigned index, unsigned workers);
 /* Ends the agents of this worker's homes. */
 void home_end_agents(const char *directory, unsigned index, unsigned workers);

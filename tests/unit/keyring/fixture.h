@@ -38,6 +38,7 @@ static void keep(struct buffer *out, struct bytes bytes)
 static void hear(void *arg, const struct keyring_answer *answer)
 {
     struct heard *heard = arg;
+    uv_stop(&loop);
     heard->answers++;
     heard->code = answer->error ? answer->error->code : 0;
     snprintf(heard->text, sizeof(heard->text), "%s", answer->error ? answer->error->text : "");
@@ -51,6 +52,7 @@ static inline void hear_progress(void *arg, const char *what)
 {
     struct heard *heard = arg;
     assert_non_null(what);
+    uv_stop(&loop);
     heard->progress++;
 }
 
@@ -64,7 +66,7 @@ static inline void heard_free(struct heard *heard)
 static inline void wait_for(const struct heard *heard)
 {
     while (heard->answers == 0)
-        uv_run(&loop, UV_RUN_ONCE);
+        uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(heard->answers, 1);
 }
 
@@ -108,12 +110,19 @@ static inline int open_keyring(void **state)
     return 0;
 }
 
+/* Until every handle is closed; a callback may stop the loop before. */
+static inline void run_out(void)
+{
+    while (uv_run(&loop, UV_RUN_DEFAULT) != 0)
+        continue;
+}
+
 static inline int close_keyring(void **state)
 {
     (void)state;
     char command[64];
     keyring_stop(keyring);
-    uv_run(&loop, UV_RUN_DEFAULT);
+    run_out();
     int failed = uv_loop_close(&loop);
     snprintf(command, sizeof(command), "rm -rf %s", directory);
     return system(command) != 0 || failed ? -1 : 0;
