@@ -132,11 +132,13 @@ bool router_send(struct router *router, uint64_t number, struct bytes payload, u
         return false;
     struct tunnel *tunnel = tunnel_at(&router->tunnels, end->tunnel);
     struct buffer *arena = &router->outputs.arena;
+    size_t begin = buffer_size(arena);
+    size_t size = payload.size + TURTLE_DATA_OVERHEAD;
     if (!turtle_data_write(arena, TURTLE_DATA, tunnel->id, payload) ||
-        !output_send_arena(&router->outputs, end->neighbour->number, TURTLE_DATA, 0, buffer_size(arena)))
+        !output_send_arena(&router->outputs, end->neighbour->number, TURTLE_DATA, begin, size))
         return false;
     tunnel->used = now;
-    tunnel->bytes += buffer_size(arena);
+    tunnel->bytes += size;
     return true;
 }
 

@@ -26,9 +26,11 @@ struct outputs {
 };
 
 void outputs_free(struct outputs *outputs);
-/* Forgets everything: a new call begins. */
+/* A new call begins: what was taken is forgotten. What was not, stays: a caller may call while it takes. */
 static inline void outputs_begin(struct outputs *outputs)
 {
+    if (outputs->taken < outputs->count)
+        return;
     outputs->count = 0;
     outputs->taken = 0;
     if (outputs->arena.end != 0 || outputs->arena.failed)

@@ -187,6 +187,7 @@ bool router_next(struct router *router, struct router_output *out)
 void router_stats(const struct router *router, struct router_stats *out)
 {
     *out = router->stats;
+    out->outputs_lost = router->outputs.lost;
     out->neighbours = router->all_count;
     out->tunnels_own = router->tunnels.own;
     out->tunnels_relayed = router->tunnels.pool.taken - router->tunnels.own;

@@ -9,7 +9,11 @@
 /* The turtle router (protocol 02, 21; 00 decisions 10 to 13; remedies W-T1 to W-T11): finds and keeps
  * tunnels, relays other people's. Pure: items and time come in, outputs come out as values. `now` is
  * monotonic milliseconds and never goes back. After each call the caller takes all outputs with
- * router_next(); views in them live until the next call. */
+ * router_next(); views in them live until the next call (a relayed item and a payload are views of the item
+ * that was received). Outputs not yet taken survive the next call; their views of a received item only live
+ * as long as that item.
+ *
+ * A relayed tunnel takes 64 bytes and 11 to 21 more in the id table, a remembered request 88 and as much. */
 struct router;
 
 struct router_options {
@@ -52,39 +56,54 @@ struct router_output {
     uint32_t reached;     /* DUG */
 };
 
+/* `options` NULL: all defaults; values out of range are drawn to the nearest limit. The source is copied, its
+ * state must outlive the router. NULL without memory. */
 struct router *router_new(const struct router_options *options, const struct random_source *random,
                           uint64_t now);
-void router_free(struct router *router);
+void router_free(struct router *router); /* NULL is fine; tells nobody */
 
+/* A friend with the turtle service is connected. `neighbour` is any number but 0; one that is up already goes
+ * down first. What we want and have not is dug: at all neighbours, or, if that was done within 50 s, at this
+ * one. */
 void router_neighbour_up(struct router *router, uint32_t neighbour, enum turtle_generation generation,
                          uint64_t now);
-void router_neighbour_down(struct router *router, uint32_t neighbour, uint64_t now); /* W-T10 */
+/* Its tunnels are closed at once, and where we lost the last one to a hash, we dig (W-T10). */
+void router_neighbour_down(struct router *router, uint32_t neighbour, uint64_t now);
 
-/* One whole turtle item from a neighbour. Returns NULL, or a static text saying why it was refused. */
+/* One whole turtle item from a neighbour, of any bytes. Returns NULL, or a static text saying why it was
+ * refused; then there is no output. What is dropped without anybody's fault (a request that came by two ways,
+ * or is deep enough) is not refused. */
 const char *router_receive(struct router *router, uint32_t neighbour, struct bytes item, uint64_t now);
 
-/* We answer tunnel requests for this hash. `guessable`: a stranger can compute it, so W-T7 applies (delay,
- * limits). False without memory. */
+/* We answer tunnel requests for this hash from now on. `guessable`: a stranger can compute it, so W-T7
+ * applies: answers are delayed by 0.2 to 2 s, one in 20 s and ten in an hour for each neighbour; those of
+ * confirmed tunnels do not count. Calling it again changes `guessable`. False without memory. */
 bool router_serve(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], bool guessable);
-void router_unserve(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE],
-                    uint64_t now); /* closes its tunnels */
+/* Closes its tunnels. */
+void router_unserve(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], uint64_t now);
 
-/* We want tunnels to this hash until router_stop(). The first request leaves at once within the budget; while
- * none is there, again with back-off (50 s to 1 h, jitter; sooner when a neighbour came back). Calling it
- * again raises the urgency and resets the back-off. */
+/* We want tunnels to this hash until router_stop(). The first request leaves inside this call, if a neighbour
+ * is up and the budget allows; while there is no tunnel, again with back-off (50 s to 1 h, 20 % jitter;
+ * sooner when a neighbour came up or the last tunnel was lost). Calling it again raises the urgency, resets
+ * the back-off and digs, also while there are tunnels, but not within 5 s of the last request. The urgency
+ * falls to DIG_PRESENCE when a tunnel is found. False without memory. */
 bool router_dig(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], enum dig_urgency urgency,
                 uint64_t now);
-void router_stop(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE],
-                 uint64_t now); /* closes its tunnels */
+/* Closes its tunnels. */
+void router_stop(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], uint64_t now);
 
-/* Sends a payload through a tunnel that ends here, as 0x0a. False when the tunnel is gone or the payload too
- * large. */
+/* Sends a payload through a tunnel that ends here, as 0x0a. False when the tunnel is gone, the payload is
+ * over ITEM_SIZE_MAX - TURTLE_DATA_OVERHEAD bytes, or memory is out. */
 bool router_send(struct router *router, uint64_t tunnel, struct bytes payload, uint64_t now);
-/* A valid packet came through: the tunnel no longer counts against the W-T7 limits. */
+/* A valid packet came through: the tunnel no longer counts against the W-T7 limits, and does not give way to
+ * new tunnels of its hash (own_per_hash) unless it is quiet for 20 s. */
 void router_confirm(struct router *router, uint64_t tunnel);
+/* Gives one tunnel up. If it was the last to a hash that we want, we dig, but not within 5 s of the last
+ * request. */
 void router_close(struct router *router, uint64_t tunnel, uint64_t now);
 
-/* Does what is due; router_deadline() says when next (UINT64_MAX: nothing is planned). */
+/* Does what is due; router_deadline() says when next (UINT64_MAX: nothing is planned). A late tick costs
+ * nothing but lateness. */
 void router_tick(struct router *router, uint64_t now);
 uint64_t router_deadline(const struct router *router);
 
@@ -95,8 +114,11 @@ struct router_stats {
     size_t neighbours, tunnels_relayed, tunnels_own, requests, served, wanted;
     uint64_t items_in, items_forwarded, items_refused, bytes_forwarded;
     uint64_t requests_in, requests_forwarded, requests_limited, answers_refused, digs;
+    uint64_t outputs_lost; /* too many at a time, or no memory */
 };
+/* Counts since router_new(), and what there is now. */
 void router_stats(const struct router *router, struct router_stats *out);
+
 /* Every tunnel, for display: fn is called once each; role -1 for relayed ones. */
 struct router_tunnel {
     uint32_t tunnel_id;

@@ -248,6 +248,30 @@ static void test_an_answer_to_what_is_no_longer_wanted(void **state)
     single_free(single);
 }
 
+static void test_outputs_not_taken_survive_the_next_call(void **state)
+{
+    (void)state;
+    struct single *single = single_new(NULL, 3);
+    single_up(single, A, TURTLE_06);
+    assert_true(router_serve(single->router, single_hash(1).data, false));
+    assert_null(single_open(single, A, TURTLE_06, 1, 100, 77, 1));
+    uint64_t tunnel = single_find(single, ROUTER_TUNNEL_UP, 0)->tunnel;
+    static const char *const texts[] = {"one", "two", "three"};
+    for (size_t i = 0; i < 3; i++)
+        assert_true(router_send(single->router, tunnel, bytes_of_string(texts[i]), single->now));
+    struct router_output output;
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(router_next(single->router, &output));
+        uint32_t id;
+        struct bytes payload;
+        assert_true(turtle_data_parse(&id, &payload, output.item));
+        assert_bytes_equal(payload, bytes_of_string(texts[i]));
+        router_confirm(single->router, tunnel);
+    }
+    assert_false(router_next(single->router, &output));
+    single_free(single);
+}
+
 static void test_payload_sizes(void **state)
 {
     (void)state;
@@ -294,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_a_flapping_friend_stays_within_the_budget),
         cmocka_unit_test(test_closing_and_wanting_again),
         cmocka_unit_test(test_an_answer_to_what_is_no_longer_wanted),
+        cmocka_unit_test(test_outputs_not_taken_survive_the_next_call),
         cmocka_unit_test(test_payload_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
