@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "base/log.h"
 #include "friend/addresses.h"
 #include "friend/context.h"
 
@@ -17,6 +18,7 @@ enum {
     /* Friends behind one address, and all who come through a hidden service, share these. */
     PER_ADDRESS = 32,
     CONNECTIONS = 1024,
+    WAKE_STEP_MS = 250,
 };
 
 /* Protocol 11 §3.2, §3.3: a stock server drops a stalled TLS after 10 s and a silent client after 30 s. */
@@ -91,6 +93,8 @@ void set_attempt(struct friends *set, const struct link *link, const char *reaso
 {
     const struct friend_attempt *attempt = attempts_add(
         &set->attempts, link->location.id, link->location.issuer, &link->peer, reason, clock_wall_ms());
+    log_info("friend", "event=attempt peer=%s count=%u reason=\"%s\"",
+             log_name(link->location.id, sizeof link->location.id), attempt->count, reason);
     set->events.attempt(set->arg, attempt);
 }
 
@@ -127,8 +131,12 @@ static void on_timer(uv_timer_t *timer)
     {
         next = least(next, link_tick(link, now_us));
     }
-    if (next != UINT64_MAX)
-        set_wake(set, next);
+    if (next == UINT64_MAX)
+        return;
+    /* What is far off is done together with its neighbours in time, so that many friends wake us seldom. */
+    if (next > now_us / 1000 + 1000)
+        next += WAKE_STEP_MS - next % WAKE_STEP_MS;
+    set_wake(set, next);
 }
 
 void set_wake(struct friends *set, uint64_t at_ms)

@@ -15,22 +15,6 @@
 /* Nodes with the recorded identities of stock peers, on one loop, over loopback. Instead of the keyring
  * program a fake that knows the recorded certificates and answers from the loop. */
 
-struct keyring {
-    uv_timer_t timer;
-    uint64_t last_id;
-    unsigned verified, checked; /* requests */
-    enum error_code verdict;    /* of all signatures; 0: by the recorded certificates */
-    bool mute;                  /* never answers */
-    struct fake_request {
-        uint64_t id;
-        bool verify;
-        struct buffer certificate, block;
-        uint8_t fingerprint[20];
-        keyring_fn *done;
-        void *arg;
-    } requests[8];
-};
-
 enum { NODES = 4 };
 
 struct node {
@@ -52,7 +36,7 @@ struct node {
 struct fixture {
     uv_loop_t loop;
     uv_timer_t guard;
-    struct keyring keyring;
+    struct keyring *keyring;
     json_t *link, *invite;
     struct node nodes[NODES]; /* A, B, C, D */
     bool timed_out;
@@ -60,92 +44,10 @@ struct fixture {
 
 static struct fixture *fixture_now;
 
-static void fake_answer(uv_timer_t *timer)
-{
-    struct keyring *keyring = timer->data;
-    for (size_t i = 0; i < 8; i++) {
-        struct fake_request request = keyring->requests[i];
-        if (!request.id || keyring->mute)
-            continue;
-        keyring->requests[i].id = 0;
-        struct keyring_answer answer = {.error = NULL};
-        struct error *error = NULL;
-        struct location location = {0};
-        if (request.verify) {
-            bool known = false;
-            for (size_t n = 0; n < NODES; n++) {
-                const struct node *node = &fixture_now->nodes[n];
-                known |= bytes_equal(buffer_view(&request.certificate), buffer_view(&node->certificate)) &&
-                         bytes_equal(buffer_view(&request.block), buffer_view(&node->key_block)) &&
-                         memcmp(request.fingerprint, node->identity.fingerprint, 20) == 0;
-            }
-            location_parse(&location, buffer_view(&request.certificate), NULL);
-            memcpy(answer.location, location.id, sizeof answer.location);
-            if (keyring->verdict || !known)
-                error_set(&error, keyring->verdict ? keyring->verdict : ERROR_DENIED, "signature");
-        } else {
-            answer.block = buffer_view(&request.block);
-        }
-        answer.error = error;
-        request.done(request.arg, &answer);
-        error_free(error);
-        buffer_free(&request.certificate);
-        buffer_free(&request.block);
-    }
-}
-
-static uint64_t fake_request(struct keyring *keyring, struct fake_request request)
-{
-    for (size_t i = 0; i < 8; i++) {
-        if (keyring->requests[i].id)
-            continue;
-        request.id = ++keyring->last_id;
-        keyring->requests[i] = request;
-        uv_timer_start(&keyring->timer, fake_answer, 0, 0);
-        return request.id;
-    }
-    return 0;
-}
-
-static struct buffer copy_of(struct bytes bytes)
-{
-    struct buffer buffer = buffer_make(bytes.size ? bytes.size : 1);
-    assert_true(buffer_append_bytes(&buffer, bytes));
-    return buffer;
-}
-
-uint64_t keyring_verify_location(struct keyring *keyring, struct bytes certificate, struct bytes key_block,
-                                 const uint8_t fingerprint[20], keyring_fn *done, void *arg)
-{
-    struct fake_request request = {
-        .verify = true,
-        .certificate = copy_of(certificate),
-        .block = copy_of(key_block),
-        .done = done,
-        .arg = arg,
-    };
-    memcpy(request.fingerprint, fingerprint, 20);
-    keyring->verified++;
-    return fake_request(keyring, request);
-}
-
-uint64_t keyring_check_key(struct keyring *keyring, struct bytes key_block, keyring_fn *done, void *arg)
-{
-    keyring->checked++;
-    return fake_request(keyring,
-                        (struct fake_request){.block = copy_of(key_block), .done = done, .arg = arg});
-}
-
-void keyring_cancel(struct keyring *keyring, uint64_t request)
-{
-    for (size_t i = 0; i < 8; i++) {
-        if (request == 0 || keyring->requests[i].id != request)
-            continue;
-        keyring->requests[i].id = 0;
-        buffer_free(&keyring->requests[i].certificate);
-        buffer_free(&keyring->requests[i].block);
-    }
-}
+/* The test program includes fake_keyring.h or real_keyring.h, which define these. */
+static struct keyring *fixture_keyring_start(uv_loop_t *loop);
+static void fixture_keyring_stop(struct keyring *keyring); /* before the loop has run out */
+static void fixture_keyring_end(void);                     /* after it */
 
 static void event_up(void *arg, uint32_t neighbour, const uint8_t location[16])
 {
@@ -245,8 +147,7 @@ static __attribute__((unused)) int fixture_setup(void **state)
     fixture_now = fixture;
     assert_int_equal(uv_loop_init(&fixture->loop), 0);
     uv_timer_init(&fixture->loop, &fixture->guard);
-    uv_timer_init(&fixture->loop, &fixture->keyring.timer);
-    fixture->keyring.timer.data = &fixture->keyring;
+    fixture->keyring = fixture_keyring_start(&fixture->loop);
     fixture->link = vectors_load("retroshare-0.6/link.json");
     fixture->invite = vectors_load("retroshare-0.6/short-invite.json");
     const json_t *nodes = json_object_get(fixture->link, "nodes");
@@ -296,14 +197,19 @@ static __attribute__((unused)) int fixture_teardown(void **state)
         buffer_free(&fixture->nodes[i].key_block);
         buffer_free(&fixture->nodes[i].received);
     }
+    fixture_keyring_stop(fixture->keyring);
+    /* What a failed test left behind must not keep the loop for ever. */
+    fixture->timed_out = false;
+    uv_timer_start(&fixture->guard, on_guard, 5000, 0);
+    uv_unref((uv_handle_t *)&fixture->guard);
+    while (uv_loop_alive(&fixture->loop) && !fixture->timed_out)
+        uv_run(&fixture->loop, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&fixture->guard, NULL);
-    uv_close((uv_handle_t *)&fixture->keyring.timer, NULL);
-    /* What a failed test left behind must not keep the loop. */
-    for (unsigned i = 0; i < 1000 && uv_run(&fixture->loop, UV_RUN_NOWAIT); i++)
-        ;
+    uv_run(&fixture->loop, UV_RUN_NOWAIT);
     int left = uv_loop_close(&fixture->loop);
     json_decref(fixture->link);
     json_decref(fixture->invite);
+    fixture_keyring_end();
     free(fixture);
     return left;
 }
@@ -331,7 +237,7 @@ static __attribute__((unused)) void node_open_with(struct fixture *fixture, stru
 {
     struct error *error = NULL;
     node->friends =
-        friends_open(&fixture->loop, &node->identity, options, &fixture->keyring, &node_events, node, &error);
+        friends_open(&fixture->loop, &node->identity, options, fixture->keyring, &node_events, node, &error);
     assert_null(error);
     assert_non_null(node->friends);
     if (options->listen_count)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "actor.h"
+#include "fake_keyring.h"
 
 /* A hidden friend: reached through the SOCKS5 proxy alone, told nothing of our addresses (00 decision 7). */
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "actor.h"
+#include "fake_keyring.h"
 
 #include <openssl/bn.h>
 #include <openssl/x509.h>
@@ -65,7 +66,7 @@ static void test_stranger(void **state)
     assert_string_equal(a->attempt.issuer, "8F9554259D15663B");
     assert_string_equal(a->attempt.reason, "not a friend");
     assert_int_equal(a->attempt.address.ss_family, AF_INET);
-    assert_int_equal(fixture->keyring.verified, 0);
+    assert_int_equal(fixture->keyring->verified, 0);
     struct friend_attempt list[4];
     assert_int_equal(friends_attempts(a->friends, list, 4), 1);
     /* Once it is a friend it is no attempt any more. */
@@ -83,7 +84,7 @@ static void refused(struct fixture *fixture, struct node *node, const struct fri
     run_until(fixture, actor->closed);
     assert_int_equal(node->attempts, attempts + 1);
     assert_string_equal(node->attempt.reason, reason);
-    assert_int_equal(fixture->keyring.verified, verified);
+    assert_int_equal(fixture->keyring->verified, verified);
     assert_int_equal(node->ups, 0);
     actor_free(actor);
 }
@@ -114,7 +115,7 @@ static void test_forgeries(void **state)
     actor_say_services(actor);
     actor_dial(actor, a);
     run_until(fixture, a->ups == 1);
-    assert_int_equal(fixture->keyring.verified, 2);
+    assert_int_equal(fixture->keyring->verified, 2);
     /* Not even a pinned friend's link is touched by the collision. */
     struct actor *other = actor_new(fixture, &forged.identity);
     actor_say_services(other);
@@ -144,7 +145,7 @@ static void test_forged_short_invite(void **state)
     actor_dial(actor, a);
     run_until(fixture, strstr(status_of(a, d).reason, "another PGP key"));
     assert_int_equal(status_of(a, d).state, FRIEND_LIMITED);
-    assert_int_equal(fixture->keyring.checked, 0);
+    assert_int_equal(fixture->keyring->checked, 0);
     actor_free(actor);
     run_until(fixture, status_of(a, d).state == FRIEND_OFFLINE);
 
@@ -157,8 +158,8 @@ static void test_forged_short_invite(void **state)
     actor_say(actor, buffer_view(&item));
     actor_dial(actor, a);
     run_until(fixture, actor->closed);
-    assert_int_equal(fixture->keyring.checked, 1);
-    assert_int_equal(fixture->keyring.verified, 1);
+    assert_int_equal(fixture->keyring->checked, 1);
+    assert_int_equal(fixture->keyring->verified, 1);
     assert_int_equal(a->attempts, 1);
     assert_int_equal(a->ups, 0);
     assert_int_equal(a->changed.key_block.size, 0);
@@ -179,7 +180,7 @@ static void test_other_location_answers(void **state)
     node_befriend(a, c, true); /* has no address */
     node_befriend(a, b, true);
     run_until(fixture, strstr(status_of(a, b).reason, "another location answers"));
-    assert_int_equal(fixture->keyring.verified, 0);
+    assert_int_equal(fixture->keyring->verified, 0);
     assert_int_equal(a->ups, 0);
     assert_int_equal(a->attempts, 0);
     run_until(fixture, status_of(a, b).failures >= 3); /* it goes on trying, slower */
@@ -196,7 +197,7 @@ static void test_keyring_trouble(void **state)
     friends_set_timing(a->friends, &timing);
     node_befriend(a, b, true);
 
-    fixture->keyring.verdict = ERROR_UNAVAILABLE;
+    fixture->keyring->verdict = ERROR_UNAVAILABLE;
     struct actor *actor = actor_new(fixture, &b->identity);
     actor_say_services(actor);
     actor_dial(actor, a);
@@ -205,21 +206,21 @@ static void test_keyring_trouble(void **state)
     actor_free(actor);
 
     /* No answer: nothing is read meanwhile, and the link ends. */
-    fixture->keyring.verdict = 0;
-    fixture->keyring.mute = true;
+    fixture->keyring->verdict = 0;
+    fixture->keyring->mute = true;
     actor = actor_new(fixture, &b->identity);
     actor_say_services(actor);
     actor_dial(actor, a);
-    run_until(fixture, fixture->keyring.verified == 2);
+    run_until(fixture, fixture->keyring->verified == 2);
     assert_int_equal(status_of(a, b).items_in, 0);
     run_until(fixture, actor->closed);
     assert_int_equal(status_of(a, b).items_in, 0);
     for (size_t i = 0; i < 8; i++)
-        assert_int_equal(fixture->keyring.requests[i].id, 0); /* cancelled */
+        assert_int_equal(fixture->keyring->requests[i].id, 0); /* cancelled */
     actor_free(actor);
 
     /* That was no verdict about the friend. */
-    fixture->keyring.mute = false;
+    fixture->keyring->mute = false;
     timing.check_ms = 5000;
     friends_set_timing(a->friends, &timing);
     actor = actor_new(fixture, &b->identity);
@@ -344,18 +345,18 @@ static void test_open_refuses(void **state)
     struct error *error = NULL;
     struct friends_identity mixed = a->identity;
     mixed.private_key = b->identity.private_key;
-    assert_null(friends_open(&fixture->loop, &mixed, &options, &fixture->keyring, &node_events, a, &error));
+    assert_null(friends_open(&fixture->loop, &mixed, &options, fixture->keyring, &node_events, a, &error));
     assert_non_null(error);
     error_free(error);
     error = NULL;
     mixed = a->identity;
     mixed.location[0] ^= 1;
-    assert_null(friends_open(&fixture->loop, &mixed, &options, &fixture->keyring, &node_events, a, &error));
+    assert_null(friends_open(&fixture->loop, &mixed, &options, fixture->keyring, &node_events, a, &error));
     error_free(error);
     error = NULL;
     options.proxy = "proxy.example.org:9050";
     assert_null(
-        friends_open(&fixture->loop, &a->identity, &options, &fixture->keyring, &node_events, a, &error));
+        friends_open(&fixture->loop, &a->identity, &options, fixture->keyring, &node_events, a, &error));
     error_free(error);
 
     node_open(fixture, a);

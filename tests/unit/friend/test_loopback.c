@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "fixture.h"
+#include "fake_keyring.h"
 
 /* Two nodes of ours, linked over loopback. */
 
@@ -29,7 +29,7 @@ static void test_up_and_items(void **state)
     node_befriend(b, a, true);
     node_befriend(a, b, true);
     link_up(fixture, a, b);
-    assert_int_equal(fixture->keyring.verified, 2);
+    assert_int_equal(fixture->keyring->verified, 2);
     assert_true(a->changed.verified);
 
     struct buffer one = turtle_item(1, 100), two = turtle_item(2, 200000);
@@ -91,7 +91,7 @@ static void test_reconnects(void **state)
     assert_true(friends_add(a->friends, &record, NULL)); /* only b dials */
     link_up(fixture, a, b);
     uint32_t first = b->neighbour;
-    unsigned verified = fixture->keyring.verified;
+    unsigned verified = fixture->keyring->verified;
 
     struct link *link = set_find(b->friends, a->identity.location)->current;
     link_end(link, "killed", false);
@@ -99,7 +99,7 @@ static void test_reconnects(void **state)
     assert_string_equal(b->reason, "killed");
     run_until(fixture, a->ups == 2 && b->ups == 2 && a->neighbour && b->neighbour);
     assert_int_not_equal(b->neighbour, first);
-    assert_int_equal(fixture->keyring.verified, verified); /* pinned */
+    assert_int_equal(fixture->keyring->verified, verified); /* pinned */
 
     /* And when the whole node goes and comes back. */
     struct sockaddr_storage address = a->address;
@@ -112,7 +112,29 @@ static void test_reconnects(void **state)
     memcpy(record.pinned, a->changed.pinned, sizeof record.pinned);
     assert_true(friends_add(a->friends, &record, NULL));
     run_until(fixture, b->ups == 3 && b->neighbour && a->neighbour);
-    assert_int_equal(fixture->keyring.verified, verified);
+    assert_int_equal(fixture->keyring->verified, verified);
+}
+
+/* Neither has the other's key: each sends its own, and only then turtle items go through. */
+static void test_two_short_invites(void **state)
+{
+    struct fixture *fixture = *state;
+    struct node *a = &fixture->nodes[0], *b = &fixture->nodes[1];
+    node_open(fixture, a);
+    node_open(fixture, b);
+    node_befriend(b, a, false);
+    struct friend_record record = record_of(b, false);
+    assert_true(friends_add(a->friends, &record, NULL));
+    link_up(fixture, a, b);
+    assert_int_equal(fixture->keyring->checked, 2);
+    assert_int_equal(fixture->keyring->verified, 2);
+    assert_bytes_equal(a->changed.key_block, b->identity.key_block);
+    assert_true(a->changed.verified && b->changed.verified);
+    assert_int_equal(a->ups + b->ups, 2);
+    struct buffer item = turtle_item(1, 100);
+    assert_true(friends_send(a->friends, a->neighbour, 5, buffer_view(&item)));
+    run_until(fixture, b->items == 1);
+    buffer_free(&item);
 }
 
 /* Both dial at the same moment, again and again: one link stays, and it is the same one at both ends. */
@@ -155,7 +177,7 @@ static void test_ipv6(void **state)
     struct friends_options options = node_options(AF_INET6);
     struct error *error = NULL;
     a->friends =
-        friends_open(&fixture->loop, &a->identity, &options, &fixture->keyring, &node_events, a, &error);
+        friends_open(&fixture->loop, &a->identity, &options, fixture->keyring, &node_events, a, &error);
     if (!a->friends) {
         print_message("no IPv6 here: %s\n", error->text);
         error_free(error);
@@ -259,6 +281,7 @@ int main(void)
         both(test_up_and_items),
         both(test_flood),
         both(test_reconnects),
+        both(test_two_short_invites),
         both(test_simultaneous),
         both(test_ipv6),
         both(test_tls12),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "actor.h"
+#include "fake_keyring.h"
 
 #include <openssl/sha.h>
 
@@ -72,7 +73,7 @@ static void test_stock_client(void **state)
     assert_int_equal(b->items, 0); /* this recording holds none */
     /* Both slices of the service list made one item. */
     assert_int_equal(status.items_in, said - 1);
-    assert_int_equal(fixture->keyring.verified, 1);
+    assert_int_equal(fixture->keyring->verified, 1);
     assert_true(b->changed.verified);
     actor_free(actor);
     run_until(fixture, b->downs == 1);
@@ -204,7 +205,7 @@ static void test_short_invite(void **state)
     assert_int_equal(status_of(a, d).state, FRIEND_LIMITED);
     assert_non_null(strstr(status_of(a, d).reason, "full invitation"));
     assert_int_equal(a->ups, 0);
-    assert_int_equal(fixture->keyring.verified + fixture->keyring.checked, 0);
+    assert_int_equal(fixture->keyring->verified + fixture->keyring->checked, 0);
     for (size_t i = 0; i < actor->count; i++)
         assert_true(actor->items[i].service == SERVICE_INFO || actor->items[i].service == SERVICE_DISCOVERY);
     struct pgp_list list;
@@ -220,8 +221,8 @@ static void test_short_invite(void **state)
     actor_dial(actor, a);
     run_until(fixture, a->ups == 1);
     assert_int_equal(status_of(a, d).state, FRIEND_UP);
-    assert_int_equal(fixture->keyring.checked, 1);
-    assert_int_equal(fixture->keyring.verified, 1);
+    assert_int_equal(fixture->keyring->checked, 1);
+    assert_int_equal(fixture->keyring->verified, 1);
     assert_true(a->changed.verified);
     assert_bytes_equal(a->changed.key_block, d->identity.key_block);
     run_until(fixture,
@@ -234,7 +235,7 @@ static void test_short_invite(void **state)
     actor_say_recorded(actor, recorded_frames(fixture->invite, 1), "D", SIZE_MAX);
     actor_dial(actor, a);
     run_until(fixture, a->ups == 2);
-    assert_int_equal(fixture->keyring.verified, 1);
+    assert_int_equal(fixture->keyring->verified, 1);
     actor_free(actor);
 }
 

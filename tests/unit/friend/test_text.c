@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "fixture.h"
+#include "fake_keyring.h"
 
 /* From the texts that people exchange to records, and our own texts. */
 
