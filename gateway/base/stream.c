@@ -16,14 +16,12 @@
 #include "base/address.h"
 #include "base/tls.h"
 
-enum { MAGIC = 0x5354524d };
-
 static atomic_uint_fast64_t newest_id;
 
 static void on_closed(uv_handle_t *handle)
 {
     struct stream *stream = handle->data;
-    assert(stream->magic == MAGIC);
+    assert(stream->magic == STREAM_MAGIC);
     if (--stream->handles > 0)
         return;
     stream->events.closed(stream->arg, stream, stream->reason);
@@ -40,7 +38,7 @@ static void on_closed(uv_handle_t *handle)
 static void on_deadline(uv_timer_t *timer)
 {
     struct stream *stream = timer->data;
-    assert(stream->magic == MAGIC);
+    assert(stream->magic == STREAM_MAGIC);
     stream_abort(stream, stream->state == STREAM_CONNECTING ? "connect deadline" : "handshake deadline");
 }
 
@@ -102,7 +100,7 @@ static struct stream *make(uv_loop_t *loop, int fd, const struct stream_options 
         return NULL;
     }
     *stream = (struct stream){
-        .magic = MAGIC,
+        .magic = STREAM_MAGIC,
         .fd = fd,
         .events = *events,
         .arg = arg,
@@ -195,7 +193,7 @@ bool stream_write(struct stream *stream, const void *data, size_t size)
     }
     if (stream->output.memory == NULL) {
         size_t ceiling = stream->output.ceiling;
-        stream->output = stream_chunk_take(stream->shared);
+        stream->output = stream_chunk_spare(stream->shared);
         stream->output.ceiling = ceiling;
     }
     if (!buffer_append(&stream->output, data, size)) {

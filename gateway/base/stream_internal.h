@@ -8,6 +8,7 @@
  * streams of one loop share). */
 
 enum {
+    STREAM_MAGIC = 0x5354524d,
     STREAM_CHUNK =
         64 * 1024, /* read in one piece; also the size of the memory that streams lend each other */
     STREAM_TURN_READ = 256 * 1024, /* one stream reads no more in a turn, so that the others have theirs */
@@ -76,7 +77,10 @@ void stream_loop_put(struct stream_loop *shared);
 /* Has the stream visited at the end of this turn: stream_feed() if it is hungry, then stream_visit(). */
 void stream_mark(struct stream *stream);
 void stream_unmark(struct stream *stream);
-/* Memory of STREAM_CHUNK bytes, so that idle streams hold none. Without memory an empty buffer. */
+/* Memory of STREAM_CHUNK bytes that streams use in turn, so that idle ones hold none. stream_chunk_spare()
+ * gives an empty buffer when none is spare, stream_chunk_take() makes one; without memory that is empty too.
+ */
+struct buffer stream_chunk_spare(struct stream_loop *shared);
 struct buffer stream_chunk_take(struct stream_loop *shared);
 void stream_chunk_give(struct stream_loop *shared, struct buffer *chunk);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/stream_internal.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <openssl/err.h>
 
@@ -284,6 +285,8 @@ static void arm(struct stream *stream)
 
 void stream_visit(struct stream *stream)
 {
+    if (stream->state == STREAM_DEAD)
+        return;
     announce(stream);
     flush(stream);
     if (stream->state == STREAM_HANDSHAKE && stream->clear_left == 0 && !stream->started) {
@@ -309,6 +312,7 @@ void stream_visit(struct stream *stream)
 void stream_on_poll(uv_poll_t *poll, int status, int events)
 {
     struct stream *stream = poll->data;
+    assert(stream->magic == STREAM_MAGIC);
     if (stream->state == STREAM_DEAD)
         return;
     /* libuv answers an error of the socket by stopping the poll; the error itself comes out of the next call.

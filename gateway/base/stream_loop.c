@@ -104,12 +104,15 @@ void stream_unmark(struct stream *stream)
     stream->listed = false;
 }
 
+struct buffer stream_chunk_spare(struct stream_loop *shared)
+{
+    return shared->spares > 0 ? shared->spare[--shared->spares] : buffer_make(STREAM_CHUNK);
+}
+
 struct buffer stream_chunk_take(struct stream_loop *shared)
 {
-    if (shared->spares > 0)
-        return shared->spare[--shared->spares];
-    struct buffer chunk = buffer_make(STREAM_CHUNK);
-    if (buffer_reserve(&chunk, STREAM_CHUNK) == NULL)
+    struct buffer chunk = stream_chunk_spare(shared);
+    if (chunk.memory == NULL && buffer_reserve(&chunk, STREAM_CHUNK) == NULL)
         buffer_free(&chunk);
     return chunk;
 }

@@ -138,6 +138,23 @@ static void what_is_said_before_the_handshake_goes_out_after_it(void **state)
     scene_close(&scene);
 }
 
+static void close_ends_although_the_far_end_stays(void **state)
+{
+    (void)state;
+    struct scene scene;
+    scene_open(&scene, TLS1_3_VERSION);
+    struct end a = {0}, b = {0};
+    ends_open(&scene, &a, &b);
+    RUN_UNTIL(&scene, a.ready && b.ready);
+    stream_pause(b.stream);
+    stream_close(a.stream, "bye");
+    RUN_UNTIL(&scene, a.closed);
+    assert_string_equal(a.reason, "bye");
+    end_free(&scene, &a);
+    end_free(&scene, &b);
+    scene_close(&scene);
+}
+
 /* STARTTLS: the server answers in clear and begins; the client begins when it has read the answer. */
 static SSL_CTX *starttls_server, *starttls_client;
 
@@ -280,6 +297,7 @@ int main(void)
         cmocka_unit_test(a_certificate_of_nobody_is_refused),
         cmocka_unit_test(tls_that_only_stops_is_told_apart),
         cmocka_unit_test(what_is_said_before_the_handshake_goes_out_after_it),
+        cmocka_unit_test(close_ends_although_the_far_end_stays),
         cmocka_unit_test(tls_can_begin_later),
         cmocka_unit_test(tls_does_not_begin_over_waiting_input),
         cmocka_unit_test(connect_works_or_says_why_not),
