@@ -53,27 +53,32 @@ static void keys_are_checked(void **state)
     buffer_free(&broken);
 }
 
-static void a_killed_worker_comes_back(void **state)
+static void killed_workers_come_back(void **state)
 {
     (void)state;
     pid_t pids[4];
-    size_t count = find_workers(pids);
-    assert_int_equal(count, 2);
-    struct heard lost = {0}, later = {0}, waiting = {0};
-    struct keyring_secret secret = secret_of("node", NULL);
-    uint64_t id = keyring_create(keyring, &secret, "Never", true, hear_progress, hear, &lost);
-    assert_int_not_equal(id, 0);
-    keyring_forget(keyring, "node", hear, &waiting); /* same worker, not sent yet: survives */
-    while (lost.progress == 0)
-        uv_run(&loop, UV_RUN_DEFAULT);
-    for (size_t i = 0; i < count; i++)
-        kill(pids[i], SIGKILL);
-    expect_failure(&lost, ERROR_UNAVAILABLE, "ended while");
-    expect_failure(&waiting, ERROR_NOT_FOUND, "no key"); /* the half-made home was removed at the start */
-    check_key(&later);
-    expect_good(&later);
-    heard_free(&later);
+    struct stat status;
+    struct heard lost[2] = {0}, waiting = {0};
+    char unfinished[64];
+    snprintf(unfinished, sizeof(unfinished), "%s/8", directory);
+    assert_int_equal(mkdir(unfinished, 0700), 0); /* as left by a key generation that was killed */
     assert_int_equal(find_workers(pids), 2);
+    for (size_t i = 0; i < 2; i++)
+        kill(pids[i], SIGSTOP);
+    check_key(&lost[0]);
+    check_key(&lost[1]);
+    check_key(&waiting); /* not sent yet: survives */
+    for (size_t i = 0; i < 2; i++)
+        kill(pids[i], SIGKILL);
+    for (size_t i = 0; i < 2; i++)
+        expect_failure(&lost[i], ERROR_UNAVAILABLE, "ended while");
+    expect_good(&waiting);
+    heard_free(&waiting);
+    struct keyring_secret secret = secret_of("8", NULL);
+    keyring_location_new(keyring, &secret, hear, &lost[0]);
+    expect_failure(&lost[0], ERROR_NOT_FOUND, "no key");
+    assert_int_equal(find_workers(pids), 2);
+    assert_int_equal(stat(unfinished, &status), -1);
 }
 
 static void cancelled_requests_are_silent(void **state)
@@ -228,7 +233,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_checked),
-        cmocka_unit_test(a_killed_worker_comes_back),
+        cmocka_unit_test(killed_workers_come_back),
         cmocka_unit_test(cancelled_requests_are_silent),
         cmocka_unit_test(what_cannot_be_done_is_told),
         cmocka_unit_test(the_queue_has_an_end),
