@@ -96,14 +96,14 @@ const char *message_tag(const struct message *message, const char *key)
 static void escape(struct buffer *out, const char *value)
 {
     static const char from[] = "; \r\n\\", to[] = ":srn\\";
-    for (; *value != '\0'; value++) {
-        const char *special = strchr(from, *value);
-        if (special != NULL) {
-            buffer_u8(out, '\\');
-            buffer_u8(out, (uint8_t)to[special - from]);
-        } else {
-            buffer_u8(out, (uint8_t)*value);
-        }
+    for (;;) {
+        size_t plain = strcspn(value, from);
+        buffer_append(out, value, plain);
+        value += plain;
+        if (*value == '\0')
+            return;
+        buffer_append(out, (const char[]){'\\', to[strchr(from, *value) - from]}, 2);
+        value++;
     }
 }
 
