@@ -234,8 +234,25 @@ static const struct ctl_layout conversations_layout = {
     }
 static const struct ctl_layout conversation_layout = {.columns = {CONVERSATION_COLUMNS,
                                                                   {"explanation", "explanation", SHOW_BLOCK},
-                                                                  {"routes", "routes", SHOW_BLOCK},
                                                                   {"warnings", "warnings", SHOW_BLOCK}}};
+static const struct ctl_layout routes_layout = {.list = "routes",
+                                                .empty = "no routes",
+                                                .columns = {{"route", "id", SHOW_TEXT},
+                                                            {"kind", "kind", SHOW_TEXT},
+                                                            {"we are", "role", SHOW_TEXT},
+                                                            {"confirmed", "confirmed", SHOW_TEXT},
+                                                            {"made", "created", SHOW_TIME},
+                                                            {"used", "last_used", SHOW_TIME},
+                                                            {"known to", "hash_known_to", SHOW_TEXT}}};
+
+static void show_routes(struct ctl *ctl, const json_t *command, const json_t *options, const json_t *result)
+{
+    (void)command;
+    (void)options;
+    fputc('\n', ctl->out);
+    ctl_print(ctl, &routes_layout, result);
+}
+
 static const struct ctl_layout said_layout = {.columns = {{"line", "seq", SHOW_TEXT}}};
 
 #define OF_ACCOUNT .of_account = true
@@ -473,7 +490,8 @@ const struct ctl_verb ctl_verbs[] = {
      .example = "conversation show bob",
      OF_ACCOUNT,
      .params = {CONVERSATION_ARGUMENT},
-     .layout = &conversation_layout},
+     .layout = &conversation_layout,
+     .after = show_routes},
     {.words = "conversation open",
      .command = "conversation.open",
      .help = "look for a tunnel now",

@@ -134,6 +134,7 @@ static int watch_gateway(struct ctl *ctl)
 {
     json_t *ask = json_pack("{s:s,s:b}", "do", "watch", "on", 1), *result = NULL;
     struct error *error = NULL;
+    json_t *last = NULL;
     int code = ctl_do(ctl, ask, &result);
     json_decref(ask);
     json_decref(result);
@@ -141,11 +142,16 @@ static int watch_gateway(struct ctl *ctl)
         json_t *value = NULL;
         if (!ctl_client_next(ctl->client, -1, &value, &error))
             code = ctl_fail(ctl, CTL_UNREACHABLE, error);
-        const json_t *hint = json_object_get(value, "hint");
-        if (hint != NULL)
+        json_t *hint = json_object_get(value, "hint");
+        /* Progress says the same again and again. */
+        if (hint != NULL && (ctl->json || !json_equal(hint, last))) {
             print_event(ctl, hint, NULL);
+            json_decref(last);
+            last = json_incref(hint);
+        }
         json_decref(value);
     }
+    json_decref(last);
     return code;
 }
 

@@ -238,6 +238,21 @@ static void a_hint_before_the_answer_is_skipped(void **state)
     desk_free(&desk);
 }
 
+static void a_conversation_shows_its_routes(void **state)
+{
+    (void)state;
+    struct desk desk;
+    PLAY(&desk, "conversation show bob --account a", "",
+         {"{'do':'conversation.show','conversation':'bob','account':'a'}",
+          "{'done':{'handle':'bob','state':'can "
+          "talk','routes':[{'id':3,'kind':'classic','role':'inviter','confirmed':true,"
+          "'created':1699999940000,'last_used':0,'hash_known_to':'you'}]}}"});
+    assert_string_equal(desk.out, "handle        bob\nstate         can talk\n\n"
+                                  "route  kind     we are   confirmed  made       used   known to\n"
+                                  "3      classic  inviter  yes        1 min ago  never  you\n");
+    desk_free(&desk);
+}
+
 static void watch_prints_hints_until_the_daemon_ends(void **state)
 {
     (void)state;
@@ -246,7 +261,7 @@ static void watch_prints_hints_until_the_daemon_ends(void **state)
          {"{'do':'watch','on':true}",
           "{'done':{}}\n{'hint':{'friend':{'name':'bob','state':'offline','reason':'no "
           "answer'}}}\n{'more':true}\n{'hint':{'progress':{'what':'account.add','text':'a "
-          "key is made'}}}"});
+          "key is made'}}}\n{'hint':{'progress':{'what':'account.add','text':'a key is made'}}}"});
     assert_int_equal(desk.code, CTL_UNREACHABLE);
     assert_string_equal(desk.out, "friend bob: offline (no answer)\nprogress account.add: a key is made\n");
     assert_holds(desk.log, "retrogated closed the connection");
@@ -290,6 +305,7 @@ int main(void)
         cmocka_unit_test(the_only_account_is_taken),
         cmocka_unit_test(json_is_printed_as_it_came),
         cmocka_unit_test(a_hint_before_the_answer_is_skipped),
+        cmocka_unit_test(a_conversation_shows_its_routes),
         cmocka_unit_test(watch_prints_hints_until_the_daemon_ends),
         cmocka_unit_test(watch_of_an_account_prints_its_changes),
     };
