@@ -247,7 +247,7 @@ static void a_conversation_shows_its_routes(void **state)
           "{'done':{'handle':'bob','state':'can "
           "talk','routes':[{'id':3,'kind':'classic','role':'inviter','confirmed':true,"
           "'created':1699999940000,'last_used':0,'hash_known_to':'you'}]}}"});
-    assert_string_equal(desk.out, "handle        bob\nstate         can talk\n\n"
+    assert_string_equal(desk.out, "handle       bob\nstate        can talk\n\n"
                                   "route  kind     we are   confirmed  made       used   known to\n"
                                   "3      classic  inviter  yes        1 min ago  never  you\n");
     desk_free(&desk);
