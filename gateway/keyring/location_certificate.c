@@ -16,7 +16,7 @@ enum {
     ISSUER_DIGITS = 16,
 };
 
-/* sha256WithRSAEncryption with NULL parameters, what X509_sign() writes. */
+/* sha256WithRSAEncryption with NULL parameters, as in the part that is signed. */
 static const uint8_t algorithm_der[] = {0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
                                         0xf7, 0x0d, 0x01, 0x01, 0x0b, 0x05, 0x00};
 
@@ -76,7 +76,10 @@ static bool is_strict(X509 *certificate, const struct location_certificate *part
     int size = i2d_X509(certificate, &again);
     /* Marks the cached encoding as stale: this is what the other implementations hash. */
     int tbs_size = i2d_re_X509_tbs(certificate, &tbs);
-    bool good = size > 0 && tbs_size > 0 && bytes_equal(bytes_of(again, (size_t)size), der) &&
+    const X509_ALGOR *outer;
+    X509_get0_signature(NULL, &outer, certificate);
+    bool good = size > 0 && tbs_size > 0 && X509_ALGOR_cmp(outer, X509_get0_tbs_sigalg(certificate)) == 0 &&
+                bytes_equal(bytes_of(again, (size_t)size), der) &&
                 bytes_equal(bytes_of(tbs, (size_t)tbs_size), parts->tbs);
     OPENSSL_free(again);
     OPENSSL_free(tbs);
@@ -149,7 +152,7 @@ static bool set_name(X509_NAME *name, const char *text)
 static bool fill_certificate(X509 *certificate, EVP_PKEY *tls_key, const char *issuer)
 {
     ASN1_TIME *begin = ASN1_TIME_new(), *end = ASN1_TIME_new();
-    /* The signature only fills in the algorithm identifiers; it is then replaced. */
+    X509_ALGOR *algorithm = (X509_ALGOR *)(uintptr_t)X509_get0_tbs_sigalg(certificate);
     bool good = begin && end && ASN1_TIME_set_string(begin, "100101000000Z") == 1 &&
                 ASN1_TIME_set_string(end, "21100101000000Z") == 1 &&
                 ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), SERIAL_7_1) == 1 &&
@@ -157,7 +160,7 @@ static bool fill_certificate(X509 *certificate, EVP_PKEY *tls_key, const char *i
                 set_name(X509_get_subject_name(certificate), "-") &&
                 X509_set1_notBefore(certificate, begin) == 1 && X509_set1_notAfter(certificate, end) == 1 &&
                 X509_set_pubkey(certificate, tls_key) == 1 &&
-                X509_sign(certificate, tls_key, EVP_sha256()) > 0;
+                X509_ALGOR_set0(algorithm, OBJ_nid2obj(NID_sha256WithRSAEncryption), V_ASN1_NULL, NULL) == 1;
     ASN1_TIME_free(begin);
     ASN1_TIME_free(end);
     return good;
