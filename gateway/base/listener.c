@@ -145,7 +145,8 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         } else if (fd >= 0) {
             uint8_t network[12];
             network_of(network, &peer);
-            log_info("base", "event=connection-refused reason=limit peer=%s", log_name(network, sizeof network));
+            log_info("base", "event=connection-refused reason=limit peer=%s",
+                     log_name(network, sizeof network));
             close(fd);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             log_warn("base", "event=accept-paused reason=%s", uv_err_name(uv_translate_sys_error(errno)));
