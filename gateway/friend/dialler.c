@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "friend/set.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,9 @@ static void resolved(struct member *member, const struct addrinfo *list)
     member->resolving = false;
     member->resolved = true;
     keep_resolutions(member, list);
+    if (!list)
+        snprintf(member->status.reason, sizeof member->status.reason,
+                 "the friend's name could not be resolved");
     if (!member->current && !member->trying)
         dialler_next(member);
     member_refresh(member, NULL);

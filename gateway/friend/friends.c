@@ -23,7 +23,7 @@ enum {
 
 /* Protocol 11 §3.2, §3.3: a stock server drops a stalled TLS after 10 s and a silent client after 30 s. */
 static const struct friends_timing stock_timing = {
-    .connect_ms = 15000,
+    .connect_ms = 10000,
     .hidden_ms = 60000,
     .check_ms = 30000,
     .list_ms = 30000,

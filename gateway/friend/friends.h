@@ -32,7 +32,7 @@ struct friends_options {
     const char *version;                 /* shown to friends */
     size_t queue_limit;                  /* bytes waiting per friend; 0: 4 MiB */
     uint64_t retry_min_ms, retry_max_ms; /* back-off of connecting; 0: 2 s and 300 s */
-    const char *proxy; /* SOCKS5 for hidden friends, "host:port"; NULL: they are not dialled */
+    const char *proxy; /* SOCKS5 for hidden friends, "address:port", numbers; NULL: they are not dialled */
 };
 
 /* What is known of a friend. Kept by the caller; the room has its own copy. */
@@ -44,7 +44,8 @@ struct friend_record {
     bool verified;          /* the certificate's signature was checked with the key */
     uint8_t pinned[32];     /* SHA-256 of the certificate that was; zeros: none */
     size_t address_count;
-    struct sockaddr_storage addresses[16]; /* tried in this order, then what discovery told */
+    /* Tried in this order. What discovery tells comes behind; it never displaces the first eight. */
+    struct sockaddr_storage addresses[16];
     char dns[256];
     uint16_t dns_port;
     char hidden[256]; /* never dialled directly */
@@ -63,7 +64,7 @@ enum friend_state {
 struct friend_status {
     enum friend_state state;
     char reason[128];   /* why it is so, for a person */
-    uint32_t neighbour; /* while FRIEND_UP: its number for the router; never reused */
+    uint32_t neighbour; /* its number for the router; 0 while no turtle items go through; never reused */
     bool turtle;        /* both lists name the service */
     struct sockaddr_storage address;
     bool incoming;
@@ -87,6 +88,7 @@ struct friend_attempt {
     unsigned count;
 };
 
+/* Every function of this header may be called inside an event. */
 struct friends_events {
     /* The link carries turtle items from now on, under a neighbour number never used before. */
     void (*up)(void *arg, uint32_t neighbour, const uint8_t location[16]);
@@ -108,7 +110,10 @@ struct friends *friends_open(uv_loop_t *loop, const struct friends_identity *ide
 /* Closes every link after sending what is queued (at most 2 s), then calls `closed`. */
 void friends_close(struct friends *friends, void (*closed)(void *arg), void *arg);
 
+/* Copies the record and dials. ERROR_EXISTS when the location is a friend already. */
 bool friends_add(struct friends *friends, const struct friend_record *record, struct error **error);
+/* Replaces the record. A link that the new one would not have let in as it stands (another key, pin or hidden
+ * address) ends. ERROR_NOT_FOUND when the location is no friend. */
 bool friends_update(struct friends *friends, const struct friend_record *record, struct error **error);
 void friends_remove(struct friends *friends, const uint8_t location[16]);
 bool friends_status(const struct friends *friends, const uint8_t location[16], struct friend_status *out);
@@ -118,7 +123,8 @@ size_t friends_attempts(const struct friends *friends, struct friend_attempt *ou
 void friends_connect_now(struct friends *friends, const uint8_t location[16]);
 
 /* Queues one whole item for a neighbour at a priority (protocol 01 §5, 0..9, higher leaves earlier). Copies.
- * False when the neighbour is gone or its queue is full: the item is dropped and counted. */
+ * False when the neighbour is gone or its queue has no room for that priority (friend/queue.h): the item is
+ * dropped and counted. */
 bool friends_send(struct friends *friends, uint32_t neighbour, unsigned priority, struct bytes item);
 
 /* The real addresses of our listeners (ports filled in). */
@@ -126,8 +132,9 @@ size_t friends_listening(const struct friends *friends, struct sockaddr_storage 
 /* Our own texts, for others. */
 bool friends_own_text(const struct friends *friends, struct buffer *out, bool short_invite);
 
-/* From a parsed text to a record (addresses in the order of protocol 11 §3.2). A full text needs the key's
- * fingerprint. */
+/* From a parsed text to a record (addresses in the order of protocol 11 §3.2). The fingerprint of a full text
+ * is that of its key, and must be the text's, if it has one. The record's key block is a view into the text.
+ */
 bool friend_record_from_text(struct friend_record *out, const struct friend_text *text, struct error **error);
 
 #endif

@@ -163,7 +163,8 @@ void member_contact(struct member *member, struct link *link, const struct conta
 {
     snprintf(member->status.version, sizeof member->status.version, "%s", contact->version);
     snprintf(member->status.location_name, sizeof member->status.location_name, "%s", contact->location_name);
-    if (addresses_learn(&member->record, contact, &link->peer))
+    /* Whoever merely collides with a short invite's location must not lead us elsewhere. */
+    if (!link->services.limited && addresses_learn(&member->record, contact, &link->peer))
         member_changed(member);
     if (link->services.limited && contact->vs_disc == 0 && member->current == link)
         member_refresh(member,
