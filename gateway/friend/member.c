@@ -92,6 +92,7 @@ void member_take(struct member *member, struct link *link)
 {
     struct friends *set = member->set;
     struct link *old = member->current;
+    static const char replaced[] = "replaced by a newer connection";
     if (member->trying == link)
         member->trying = NULL;
     member->dial.next_ms = 0;
@@ -101,18 +102,18 @@ void member_take(struct member *member, struct link *link)
         link->tie_ms = clock_monotonic_ms() + set->timing.tie_ms;
         set_wake(set, link->tie_ms);
         if (spare)
-            link_end(spare, "replaced by a newer connection", false);
+            link_end(spare, replaced, false);
         return;
     }
     member->current = link;
     if (old)
-        link_end(old, "replaced by a newer connection", false);
+        link_end(old, replaced, false);
     /* Our own attempt has not reached the friend's side yet, or it would be up here: TLS clients finish
      * first. */
     if (member->trying && member->trying->stage < LINK_CHECKING)
         link_end(member->trying, "the friend connected first", false);
     dialler_stop(member);
-    member_refresh(member, link->services.limited ? "waiting for the friend's PGP key" : "");
+    member_refresh(member, link->services.limited ? "waiting for the friend's PGP key" : old ? replaced : "");
 }
 
 void member_decide(struct member *member)

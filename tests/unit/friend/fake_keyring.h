@@ -49,6 +49,8 @@ static void fake_answer(uv_timer_t *timer)
                 error_set(&error, keyring->verdict ? keyring->verdict : ERROR_DENIED, "signature");
         } else {
             answer.block = buffer_view(&request.block);
+            if (keyring->verdict)
+                error_set(&error, keyring->verdict, "key");
         }
         answer.error = error;
         request.done(request.arg, &answer);

@@ -375,6 +375,108 @@ static void test_open_refuses(void **state)
     assert_false(friends_send(a->friends, 7, 5, bytes_of(heartbeat_item, 8)));
 }
 
+/* A friend that dials again has lost the old connection, whatever we think of it. */
+static void test_newest_wins(void **state)
+{
+    struct fixture *fixture = *state;
+    struct node *a = &fixture->nodes[0], *b = &fixture->nodes[1];
+    node_open(fixture, a);
+    node_befriend(a, b, true);
+    struct actor *old = NULL;
+    for (unsigned i = 1; i <= 3; i++) {
+        struct actor *actor = actor_new(fixture, &b->identity);
+        actor_say_services(actor);
+        actor_dial(actor, a);
+        run_until(fixture, a->ups == i);
+        assert_int_equal(a->downs, i - 1);
+        if (old) {
+            assert_string_equal(a->reason, "replaced by a newer connection");
+            run_until(fixture, old->closed);
+            actor_free(old);
+        }
+        old = actor;
+    }
+    actor_free(old);
+}
+
+/* Certificates that wait for gpg: one at a time for one friend. */
+static void test_one_check_at_a_time(void **state)
+{
+    struct fixture *fixture = *state;
+    struct node *a = &fixture->nodes[0], *b = &fixture->nodes[1];
+    node_open(fixture, a);
+    node_befriend(a, b, true);
+    fixture->keyring->mute = true;
+    struct actor *first = actor_new(fixture, &b->identity), *second = actor_new(fixture, &b->identity);
+    actor_say_services(first);
+    actor_dial(first, a);
+    run_until(fixture, fixture->keyring->verified == 1);
+    actor_dial(second, a);
+    run_until(fixture, second->closed);
+    assert_int_equal(fixture->keyring->verified, 1);
+    fixture->keyring->mute = false;
+    uv_timer_start(&fixture->keyring->timer, fake_answer, 0, 0);
+    run_until(fixture, a->ups == 1);
+    actor_free(second);
+    actor_free(first);
+}
+
+/* The friend stops talking, though TCP stands. */
+static void test_falls_silent(void **state)
+{
+    struct fixture *fixture = *state;
+    struct node *a = &fixture->nodes[0], *b = &fixture->nodes[1];
+    node_open(fixture, a);
+    node_befriend(a, b, true);
+    struct actor *actor = actor_new(fixture, &b->identity);
+    actor_say_services(actor);
+    actor_dial(actor, a);
+    run_until(fixture, a->ups == 1 && actor_count(actor, SERVICE_HEARTBEAT, 0x01) == 1);
+    struct link *link = set_find(a->friends, b->identity.location)->current;
+    /* As if its last words were two minutes old. */
+    uint64_t then = uv_hrtime() / 1000 - UINT64_C(120000000);
+    link->services.heartbeat_us = then;
+    link->tick_us = 0;
+    set_wake(a->friends, 1);
+    run_until(fixture, link->tick_us != 0);
+    assert_int_equal(a->downs, 0); /* an item was heard since */
+    link->services.heard_us = then;
+    link->tick_us = 0;
+    set_wake(a->friends, 1);
+    run_until(fixture, a->downs == 1);
+    assert_string_equal(a->reason, "the friend has been silent for too long");
+    run_until(fixture, actor->closed);
+    actor_free(actor);
+}
+
+/* GnuPG does not take the key of a short invite's friend. */
+static void test_key_not_taken(void **state)
+{
+    struct fixture *fixture = *state;
+    struct node *a = &fixture->nodes[0], *d = &fixture->nodes[3];
+    node_open(fixture, a);
+    node_befriend(a, d, false);
+    struct buffer item = buffer_make(1 << 16);
+    struct pgp_key_item key = {.block = d->identity.key_block};
+    memcpy(key.pgp_id, d->identity.fingerprint + 12, 8);
+    assert_true(pgp_key_write(&item, &key));
+    fixture->keyring->verdict = ERROR_INVALID;
+    struct actor *actor = actor_new(fixture, &d->identity);
+    actor_say_services(actor);
+    for (unsigned i = 0; i < 5; i++)
+        actor_say(actor, buffer_view(&item));
+    actor_dial(actor, a);
+    run_until(fixture, strstr(status_of(a, d).reason, "another PGP key"));
+    actor_say(actor, buffer_view(&item));
+    actor_say_services(actor);
+    uint64_t heard = status_of(a, d).items_in;
+    run_until(fixture, status_of(a, d).items_in >= heard + 2);
+    assert_int_equal(fixture->keyring->checked, 1); /* one wrong key is enough for a link */
+    assert_int_equal(status_of(a, d).state, FRIEND_LIMITED);
+    actor_free(actor);
+    buffer_free(&item);
+}
+
 /* Another pin or key of a friend ends the link that the old one let in. */
 static void test_update_ends_trust(void **state)
 {
@@ -415,6 +517,10 @@ int main(void)
         both(test_old_tls),
         both(test_open_refuses),
         both(test_update_ends_trust),
+        both(test_newest_wins),
+        both(test_one_check_at_a_time),
+        both(test_falls_silent),
+        both(test_key_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -226,6 +226,20 @@ static void test_by_name(void **state)
     link_up(fixture, a, b);
 }
 
+static void test_closed_while_resolving(void **state)
+{
+    struct fixture *fixture = *state;
+    struct node *a = &fixture->nodes[0], *b = &fixture->nodes[1];
+    node_open(fixture, a);
+    struct friend_record record = record_of(b, true);
+    snprintf(record.dns, sizeof record.dns, "127.0.0.1");
+    record.dns_port = 1;
+    assert_true(friends_add(a->friends, &record, NULL));
+    const struct member *member = set_find(a->friends, b->identity.location);
+    run_until(fixture, member->resolving);
+    node_close(fixture, a);
+}
+
 static void remove_sender(struct node *node, struct bytes item)
 {
     (void)item;
@@ -286,6 +300,7 @@ int main(void)
         both(test_ipv6),
         both(test_tls12),
         both(test_by_name),
+        both(test_closed_while_resolving),
         both(test_removed_while_it_talks),
         both(test_close_sends_the_rest),
     };
