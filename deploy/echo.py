@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: ISC
+"""Repeats every line that an account gets. usage: echo.py SOCKET ACCOUNT
+
+An example of a program on the control socket: include/retrogate/api.md describes what it says there.
+"""
+import itertools
+import json
+import socket
+import sys
+import time
+
+PAUSE = 0.1  # s between two looks for changes: an operator's session is not told of them
+
+
+class Control:
+    def __init__(self, path):
+        self.stream = socket.socket(socket.AF_UNIX)
+        self.stream.connect(path)
+        self.lines = self.stream.makefile("rw", encoding="utf-8", newline="\n")
+        self.ids = itertools.count(1)
+
+    def do(self, command, **arguments):
+        number = next(self.ids)
+        self.lines.write(json.dumps({"id": number, "do": command, **arguments}) + "\n")
+        self.lines.flush()
+        for text in self.lines:
+            answer = json.loads(text)
+            if answer.get("id") != number:
+                continue  # a hint
+            if "error" in answer:
+                raise RuntimeError(f"{command}: {answer['error']['text']}")
+            return answer["done"]
+        raise EOFError
+
+
+def repeat(control, account):
+    # The gateway keeps how far this client has come, so that each line is repeated once, over restarts too.
+    cursor = control.do("client.open", account=account, name="echo")
+    epoch, change, seen = cursor["epoch"], cursor["change"], cursor["seq"]
+    while True:
+        news = control.do("changes", account=account, after=change)
+        if news["epoch"] != epoch:  # a backup was restored: begin anew
+            epoch, change, seen = news["epoch"], 0, 0
+            continue
+        for line in (each["line"] for each in news["changes"] if "line" in each):
+            if line["direction"] == "in" and line["seq"] > seen:
+                control.do("say", account=account, conversation=line["conversation"], text=line["text"])
+            seen = max(seen, line["seq"])
+        if news["change"] != change:
+            change = news["change"]
+            control.do("client.seen", account=account, name="echo", epoch=epoch, change=change, seq=seen)
+        if not news["more"]:
+            time.sleep(PAUSE)
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit("usage: echo.py SOCKET ACCOUNT")
+    try:
+        repeat(Control(sys.argv[1]), sys.argv[2])
+    except (EOFError, KeyboardInterrupt, ConnectionError):
+        pass  # the gateway, or the person, ended it
+    except RuntimeError as error:
+        sys.exit(f"echo.py: {error}")
+
+
+main()
