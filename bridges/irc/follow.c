@@ -202,14 +202,16 @@ static bool show_replay(struct client *client, struct peer *peer, const json_t *
     snprintf(opened, sizeof opened, "+%s", reference);
     talk_target(peer, target);
     if (batched)
-        client_say(client, NULL, client->site->name, "BATCH", WORDS(opened, "chathistory"), "%s", target);
+        client_say(client, NULL, client->site->name, "BATCH", WORDS(opened, "chathistory", target), NULL);
     for (; from < until && has_room(client); from++) {
         const json_t *line = json_array_get(lines, from);
         talk_show(client, peer, line, reference);
         client->follow.replay_after = integer_of(line, "seq");
     }
-    if (batched)
-        client_say(client, NULL, client->site->name, "BATCH", NULL, "-%s", reference);
+    if (batched) {
+        opened[0] = '-';
+        client_say(client, NULL, client->site->name, "BATCH", WORDS(opened), NULL);
+    }
     return from == until;
 }
 

@@ -60,6 +60,7 @@ bool message_parse(struct message *message, char *line)
 {
     message->tag_count = message->param_count = 0;
     message->source = NULL;
+    message->colon = false;
     char *at = line;
     if (*at == '@') {
         char *tags = at + 1;
@@ -152,7 +153,8 @@ bool message_format(struct buffer *out, const struct message *message)
     }
     buffer_append_string(out, message->verb);
     for (size_t i = 0; i < message->param_count; i++) {
-        buffer_append_string(out, is_word(message->params[i]) ? " " : " :");
+        bool bare = is_word(message->params[i]) && (!message->colon || i + 1 < message->param_count);
+        buffer_append_string(out, bare ? " " : " :");
         buffer_append_string(out, message->params[i]);
     }
     if (out->failed) {

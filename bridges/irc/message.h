@@ -24,6 +24,7 @@ struct message {
     const char *verb;
     const char *params[MESSAGE_PARAM_COUNT];
     size_t param_count;
+    bool colon; /* message_format(): the last parameter gets its colon even when it could do without */
 };
 
 /* Splits a line without its CR LF, terminated by a zero, in place: the message points into it. False when

@@ -87,6 +87,7 @@ static void add_text(struct message *message, char *text, const char *format, va
         if (*at == '\r' || *at == '\n')
             *at = ' ';
     message->params[message->param_count++] = text;
+    message->colon = true; /* simple clients look for it */
 }
 
 void client_say(struct client *client, const struct stamp *stamp, const char *source, const char *verb,
@@ -159,13 +160,9 @@ static void next_captured(struct bytes *rest, bool *batched, struct bytes *line)
     rest->size -= line->size + 1;
 }
 
-/* Sends a captured line with one more tag; key NULL: as it is. */
+/* Sends a captured line with one more tag. */
 static void transmit_tagged(struct client *client, struct bytes line, const char *key, const char *value)
 {
-    if (key == NULL) {
-        transmit(client, line);
-        return;
-    }
     bool tagged = line.data[0] == '@';
     struct message message = {.tags = {{key, value}}, .tag_count = 1, .verb = "X"};
     buffer_clear(&client->scratch);
@@ -179,42 +176,42 @@ static void transmit_tagged(struct client *client, struct bytes line, const char
         transmit(client, buffer_view(&client->scratch));
 }
 
+static void put_tagged(struct client *client, const char *key, const char *value, const char *verb,
+                       const char *first, const char *second)
+{
+    struct message message = {.tags = {{key, value}},
+                              .tag_count = key != NULL,
+                              .source = client->site->name,
+                              .verb = verb,
+                              .params = {first, second}};
+    message.param_count = (first != NULL) + (size_t)(second != NULL);
+    if (make_line(client, &message))
+        transmit(client, buffer_view(&client->scratch));
+}
+
+/* label NULL: as they are. */
 static void send_captured(struct client *client, const char *label)
 {
     struct bytes rest = buffer_view(&client->captured), line;
-    bool batched, single = client->captured_count == 1;
+    bool batched, single = client->captured_count == 1, batch = label != NULL && client->captured_count > 1;
     char reference[24];
-    if (label != NULL && client->captured_count == 0) {
-        struct message ack = {
-            .tags = {{"label", label}}, .tag_count = 1, .source = client->site->name, .verb = "ACK"};
-        if (make_line(client, &ack))
-            transmit(client, buffer_view(&client->scratch));
-        return;
-    }
-    snprintf(reference, sizeof reference, "l%" PRIu64, ++client->batches);
-    if (label != NULL && !single) {
-        char opened[32];
-        snprintf(opened, sizeof opened, "+%s", reference);
-        struct message begin = {.tags = {{"label", label}},
-                                .tag_count = 1,
-                                .source = client->site->name,
-                                .verb = "BATCH",
-                                .params = {opened, "labeled-response"},
-                                .param_count = 2};
-        if (make_line(client, &begin))
-            transmit(client, buffer_view(&client->scratch));
-    }
+    snprintf(reference, sizeof reference, "+l%" PRIu64, ++client->batches);
+    if (label != NULL && client->captured_count == 0)
+        put_tagged(client, "label", label, "ACK", NULL, NULL);
+    if (batch)
+        put_tagged(client, "label", label, "BATCH", reference, "labeled-response");
     while (rest.size > 0 && client->phase != PHASE_ENDING) {
         next_captured(&rest, &batched, &line);
         if (label != NULL && single)
             transmit_tagged(client, line, "label", label);
-        else if (label != NULL && !batched)
-            transmit_tagged(client, line, "batch", reference);
+        else if (batch && !batched)
+            transmit_tagged(client, line, "batch", reference + 1);
         else
             transmit(client, line);
     }
-    if (label != NULL && !single)
-        client_say(client, NULL, client->site->name, "BATCH", NULL, "-%s", reference);
+    reference[0] = '-';
+    if (batch && client->phase != PHASE_ENDING)
+        put_tagged(client, NULL, NULL, "BATCH", reference, NULL);
 }
 
 void client_label_end(struct client *client)

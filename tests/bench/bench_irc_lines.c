@@ -7,7 +7,7 @@
 #include "base/source.h"
 #include "bridges/irc/message.h"
 
-enum { ROUNDS = 400000 };
+enum { ROUNDS = 2000000 };
 
 static const char *const lines[] = {
     "PING :1700000000",

@@ -78,7 +78,7 @@ static void test_whois(void **state)
     (void)state;
     static const struct dialogue dialogues[] = {
         {"WHOIS bob",
-         {"* 311 ali bob bob distant ? :A Person", "* 319 ali bob &bob", "* 312 ali bob irc.test.alt test",
+         {"* 311 ali bob bob distant ? :A Person", "* 319 ali bob :&bob", "* 312 ali bob irc.test.alt :test",
           "* 330 ali bob 0123456789ABCDEF0123456789ABCDEF01234567 :is logged in as",
           "* 276 ali bob :has key fingerprint 0123456789ABCDEF0123456789ABCDEF01234567",
           "* 320 ali bob :can talk | encrypted | *", "* 317 ali bob * 1700000000 :*", "* 318 ali bob *"}},
@@ -86,9 +86,9 @@ static void test_whois(void **state)
          {"* 311 ali carol *", "* 312 *", "* 330 *", "* 276 *", "* 320 *",
           "* 301 ali carol :no tunnel: nobody answers", "* 318 *"}},
         {"WHOIS ali",
-         {"* 311 ali ali a irc.test.alt ? Alice", "* 319 *", "* 312 *", "* 330 ali ali alice :*",
+         {"* 311 ali ali a irc.test.alt ? :Alice", "* 319 *", "* 312 *", "* 330 ali ali alice :*",
           "* 317 ali ali 0 *", "* 318 *"}},
-        {"WHOIS gateway", {"* 311 *", "* 319 ali gateway @&gateway", "* 312 *", "* 318 *"}},
+        {"WHOIS gateway", {"* 311 *", "* 319 ali gateway :@&gateway", "* 312 *", "* 318 *"}},
         {"WHOIS nobody", {"* 401 ali nobody *", "* 318 *"}},
         {"WHOIS", {"* 431 *"}},
         {"WHOWAS bob", {"* 406 *", "* 369 *"}},
@@ -101,19 +101,19 @@ static void test_monitor(void **state)
     (void)state;
     static const struct dialogue dialogues[] = {
         {"MONITOR + bob,carol,nobody,a!b",
-         {"* 730 ali bob!bob@distant", "* 731 ali carol", "* 731 ali nobody"}},
-        {"MONITOR L", {"* 732 ali bob", "* 732 ali carol", "* 732 ali nobody", "* 733 *"}},
+         {"* 730 ali :bob!bob@distant", "* 731 ali :carol", "* 731 ali :nobody"}},
+        {"MONITOR L", {"* 732 ali :bob", "* 732 ali :carol", "* 732 ali :nobody", "* 733 *"}},
         {"MONITOR - nobody", {NULL}},
-        {"MONITOR S", {"* 730 ali bob!bob@distant", "* 731 ali carol"}},
+        {"MONITOR S", {"* 730 ali :bob!bob@distant", "* 731 ali :carol"}},
     };
     HOLD(dialogues);
     fake_state(&gateway, 2, "can talk", "");
     fake_run(&gateway);
-    wire_expect(&wire, "* 730 ali carol!carol@distant");
+    wire_expect(&wire, "* 730 ali :carol!carol@distant");
     wire_skip(&wire);
     fake_state(&gateway, 2, "refused", "carol does not want to talk");
     fake_run(&gateway);
-    wire_expect(&wire, "* 731 ali carol");
+    wire_expect(&wire, "* 731 ali :carol");
     wire_skip(&wire);
     static const struct dialogue cleared[] = {{"MONITOR C", {NULL}}, {"MONITOR L", {"* 733 *"}}};
     HOLD(cleared);
@@ -138,8 +138,8 @@ static void test_modes_and_channels(void **state)
         {"MODE &bob +o bob", {"* 482 ali &bob *"}},
         {"MODE &nobody", {"* 403 *"}},
         {"MODE ali", {"* 221 ali +"}},
-        {"MODE ali +i", {":ali!a@irc.test.alt MODE ali +i"}},
-        {"MODE ali +i", {NULL}},
+        {"MODE ali :+i", {":ali!a@irc.test.alt MODE ali :+i"}},
+        {"MODE ali :+i", {NULL}},
         {"MODE ali +x", {"* 501 *"}},
         {"MODE bob +i", {"* 502 *"}},
         {"TOPIC &bob", {"* 332 ali &bob :can talk | *"}},
@@ -153,7 +153,7 @@ static void test_modes_and_channels(void **state)
         {"KICK &bob bob :out", {"* 482 ali &bob *"}},
         {"INVITE bob &bob", {"* 482 ali &bob *"}},
         {"PART &nobody", {"* 403 *"}},
-        {"PART &bob :later", {":ali!a@irc.test.alt PART &bob later"}},
+        {"PART &bob :later", {":ali!a@irc.test.alt PART &bob :later"}},
         {"PART &bob", {"* 442 ali &bob *"}},
         {"TOPIC &bob", {"* 442 ali &bob *"}},
         {"JOIN &bob", {"*JOIN &bob", "* 332 *", "* 333 *", "* 353 *", "* 366 *"}},
@@ -172,7 +172,7 @@ static void test_small_ones(void **state)
         {"ping :a b", {":irc.test.alt PONG irc.test.alt :a b"}},
         {"PING", {"* 461 ali PING *"}},
         {"NONSENSE x", {"* 421 ali NONSENSE *"}},
-        {":ali PING x", {"* PONG * x"}},
+        {":ali PING x", {"* PONG * :x"}},
         {"AWAY :gone", {"* 306 *"}},
         {"USERHOST ali bob carol gateway",
          {"* 302 ali :ali=-a@irc.test.alt bob=+bob@distant gateway?=+gateway@irc.test.alt"}},
@@ -200,7 +200,7 @@ static void test_small_ones(void **state)
     };
     HOLD(dialogues);
     wire_send(&wire, "CAP REQ :setname standard-replies\r\nSETNAME :Other\r\n");
-    wire_expect(&wire, ":ally!a@irc.test.alt SETNAME Other");
+    wire_expect(&wire, ":ally!a@irc.test.alt SETNAME :Other");
 }
 
 static void test_bad_utf8(void **state)
@@ -237,7 +237,7 @@ static void test_long_lines(void **state)
     wire_expect_next(&wire, "* 417 *");
     wire_send(&wire, text);
     wire_send(&wire, "still the same line\r\nPING y\r\n");
-    wire_expect_next(&wire, "*PONG * y");
+    wire_expect_next(&wire, "*PONG * :y");
     wire_expect_none(&wire, "*");
 }
 
@@ -247,9 +247,9 @@ static void test_lines_in_pieces(void **state)
     static const char text[] = "PING a\r\nPING b\nPING c\r\n";
     for (size_t i = 0; i < sizeof text - 1; i++)
         client_input(wire.client, bytes_of(text + i, 1));
-    wire_expect_next(&wire, "*PONG * a");
-    wire_expect_next(&wire, "*PONG * b");
-    wire_expect_next(&wire, "*PONG * c");
+    wire_expect_next(&wire, "*PONG * :a");
+    wire_expect_next(&wire, "*PONG * :b");
+    wire_expect_next(&wire, "*PONG * :c");
 }
 
 static void test_flood_is_delayed_not_lost(void **state)
@@ -274,7 +274,7 @@ static void test_flood_is_delayed_not_lost(void **state)
     while (wire_next(&wire))
         answered++;
     assert_int_equal(answered, 200);
-    assert_string_equal(wire.line, ":irc.test.alt PONG irc.test.alt n199");
+    assert_string_equal(wire.line, ":irc.test.alt PONG irc.test.alt :n199");
 }
 
 static void test_flood_holds_the_input(void **state)
@@ -312,10 +312,10 @@ static void test_silence(void **state)
     wire_pass(&wire, 119000);
     wire_expect_none(&wire, "PING*");
     wire_pass(&wire, 1000);
-    wire_expect_next(&wire, "PING irc.test.alt");
+    wire_expect_next(&wire, "PING :irc.test.alt");
     wire_send(&wire, "PONG irc.test.alt\r\n");
     wire_pass(&wire, 120000);
-    wire_expect_next(&wire, "PING irc.test.alt");
+    wire_expect_next(&wire, "PING :irc.test.alt");
     wire_pass(&wire, 119000);
     assert_false(wire.ended);
     wire_pass(&wire, 1000);
@@ -339,7 +339,7 @@ static void test_output_limit_ends_only_one(void **state)
     assert_int_equal(buffer_size(&wire.out), size);
     fake_line_add(&gateway, bob, "in", "hello", "");
     fake_run(&gateway);
-    wire_expect_next(&other, "*PRIVMSG &bob hello");
+    wire_expect_next(&other, "*PRIVMSG &bob :hello");
     wire_close(&other);
 }
 

@@ -180,10 +180,10 @@ static void test_conversation(void **state)
     log_in(&people[1], "b");
     assert_int_equal(irc_clients(irc), 2);
     say(&people[0], "PRIVMSG &bob :hello\r\n");
-    expect(&people[1], ":ali!* PRIVMSG &bob hello");
+    expect(&people[1], ":ali!* PRIVMSG &bob :hello");
     fake_line_add(&gateway, 1, "in", "hi", "");
-    expect(&people[0], ":bob!* PRIVMSG &bob hi");
-    expect(&people[1], ":bob!* PRIVMSG &bob hi");
+    expect(&people[0], ":bob!* PRIVMSG &bob :hi");
+    expect(&people[1], ":bob!* PRIVMSG &bob :hi");
     say(&people[0], "QUIT\r\n");
     expect(&people[0], "ERROR *");
     while (!people[0].closed && step())
@@ -297,11 +297,11 @@ static void test_slow_client_is_dropped_and_nobody_notices(void **state)
     for (int i = 0; i < 40; i++) {
         fake_line_add(&gateway, 1, "in", text, "");
         for (int pieces = 0; pieces < 100; pieces++)
-            expect(&people[0], "*PRIVMSG &bob x*");
+            expect(&people[0], "*PRIVMSG &bob :x*");
     }
     /* Lines of people are held back for it, so it lives and lags ... */
     say(&people[0], "PING still\r\n");
-    expect(&people[0], "* PONG * still");
+    expect(&people[0], "* PONG * :still");
     assert_int_equal(irc_clients(irc), 2);
     /* ... until what it asked for itself is too much. */
     gateway.answer = text;
@@ -311,7 +311,7 @@ static void test_slow_client_is_dropped_and_nobody_notices(void **state)
         ;
     assert_int_equal(irc_clients(irc), 1);
     say(&people[0], "PING still\r\n");
-    expect(&people[0], "* PONG * still");
+    expect(&people[0], "* PONG * :still");
     close(fd);
 }
 

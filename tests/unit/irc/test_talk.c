@@ -67,7 +67,7 @@ static void test_echo_after_done(void **state)
     fake_run(&gateway);
     wire_expect_next(
         &wire,
-        "@time=2023-11-14T22:13:21.000Z;msgid=1-1;account=alice :ali!a@irc.test.alt PRIVMSG &bob hello");
+        "@time=2023-11-14T22:13:21.000Z;msgid=1-1;account=alice :ali!a@irc.test.alt PRIVMSG &bob :hello");
     wire_expect_none(&wire, "*");
 }
 
@@ -77,11 +77,11 @@ static void test_label(void **state)
     log_in(&wire, EVERYTHING, "a");
     wire_send(&wire, "@label=one PRIVMSG &bob :hello\r\n");
     wire_expect_next(&wire,
-                     "@label=one;time=*;msgid=1-1;account=alice :ali!a@irc.test.alt PRIVMSG &bob hello");
+                     "@label=one;time=*;msgid=1-1;account=alice :ali!a@irc.test.alt PRIVMSG &bob :hello");
     wire_send(&wire, "@label=two PONG x\r\n");
     wire_expect_next(&wire, "@label=two :irc.test.alt ACK");
     wire_send(&wire, "@label=three PING x\r\n");
-    wire_expect_next(&wire, "@label=three :irc.test.alt PONG irc.test.alt x");
+    wire_expect_next(&wire, "@label=three :irc.test.alt PONG irc.test.alt :x");
     wire_send(&wire, "@label=four NAMES &bob\r\n");
     wire_expect_next(&wire, "@label=four :irc.test.alt BATCH +l* labeled-response");
     wire_expect_next(&wire, "@batch=l* :irc.test.alt 353 *");
@@ -185,14 +185,14 @@ static void test_where_the_client_last_wrote(void **state)
     log_in(&wire, "", "a");
     wire_send(&wire, "PRIVMSG bob :psst\r\n");
     come_in(bob, "one");
-    wire_expect_next(&wire, ":bob!bob@distant PRIVMSG ali one");
+    wire_expect_next(&wire, ":bob!bob@distant PRIVMSG ali :one");
     wire_send(&wire, "PRIVMSG &bob :loud\r\n");
     come_in(bob, "two");
-    wire_expect_next(&wire, ":bob!bob@distant PRIVMSG &bob two");
+    wire_expect_next(&wire, ":bob!bob@distant PRIVMSG &bob :two");
     wire_send(&wire, "PART &bob\r\n");
     wire_expect(&wire, ":ali!a@irc.test.alt PART &bob *");
     come_in(bob, "three");
-    wire_expect_next(&wire, ":bob!bob@distant PRIVMSG ali three");
+    wire_expect_next(&wire, ":bob!bob@distant PRIVMSG ali :three");
     assert_int_equal(fake_count(&gateway, "conversation.close", NULL), 0);
 }
 
@@ -203,9 +203,9 @@ static void test_hostile_text(void **state)
     come_in(bob, "\x01VERSION\x01\r\nQUIT :x\n\x02"
                  "b\x03"
                  "4\n/me dances");
-    wire_expect_next(&wire, ":bob!bob@distant PRIVMSG &bob VERSION");
+    wire_expect_next(&wire, ":bob!bob@distant PRIVMSG &bob :VERSION");
     wire_expect_next(&wire, ":bob!bob@distant PRIVMSG &bob :QUIT :x");
-    wire_expect_next(&wire, ":bob!bob@distant PRIVMSG &bob b4");
+    wire_expect_next(&wire, ":bob!bob@distant PRIVMSG &bob :b4");
     wire_expect_next(&wire, ":bob!bob@distant PRIVMSG &bob :/me dances");
     come_in(bob, "/me dances");
     wire_expect_next(&wire, ":bob!bob@distant PRIVMSG &bob :\x01"
@@ -224,17 +224,17 @@ static void test_long_text(void **state)
         memcpy(text + i, "\xe2\x82\xac", 4);
     come_in(bob, text);
     while (wire_next(&wire)) {
-        const char *body = strstr(wire.line, "PRIVMSG &bob ");
+        const char *body = strstr(wire.line, "PRIVMSG &bob :");
         assert_non_null(body);
-        got += strlen(body + 13);
-        assert_int_equal(strlen(body + 13) % 3, 0);
+        got += strlen(body + 14);
+        assert_int_equal(strlen(body + 14) % 3, 0);
     }
     assert_int_equal(got, strlen(text));
     for (size_t i = 0; i + 1 < sizeof text; i += 2)
         memcpy(text + i, "a\n", 3);
     come_in(bob, text);
     for (size_t i = 0; i < 500; i++)
-        wire_expect_next(&wire, "*PRIVMSG &bob a");
+        wire_expect_next(&wire, "*PRIVMSG &bob :a");
     wire_expect_next(&wire, "*the rest of this line is too long*");
     wire_expect_none(&wire, "*");
 }
@@ -253,11 +253,11 @@ static void test_other_devices(void **state)
     wire_send(&other, "PRIVMSG bob :psst\r\n");
     wire_skip(&other);
     wire_send(&wire, "PRIVMSG &bob :again\r\n");
-    wire_expect_next(&other, ":ali!a@irc.test.alt PRIVMSG &bob again");
+    wire_expect_next(&other, ":ali!a@irc.test.alt PRIVMSG &bob :again");
     wire_send(&other, "CAP REQ :znc.in/self-message\r\n");
     wire_skip(&other);
     wire_send(&wire, "PRIVMSG &bob :again\r\n");
-    wire_expect_next(&other, ":ali!a@irc.test.alt PRIVMSG bob again");
+    wire_expect_next(&other, ":ali!a@irc.test.alt PRIVMSG bob :again");
 }
 
 static void test_delivery(void **state)
@@ -348,7 +348,7 @@ static void test_opened_and_closed_elsewhere(void **state)
     fake_state(&gateway, 3, "can talk", "");
     fake_run(&gateway);
     wire_expect_next(&wire, ":gateway!* NOTICE &gateway :dave: can talk");
-    wire_expect_next(&wire, ":ali!a@irc.test.alt JOIN &dave alice Alice");
+    wire_expect_next(&wire, ":ali!a@irc.test.alt JOIN &dave alice :Alice");
     wire_expect(&wire, "* 353 ali = &dave :ali dave");
     wire_skip(&wire);
     gateway.people[2].open = false;
@@ -405,11 +405,11 @@ static void test_verbs(void **state)
     wire_send(&wire, "PRIVMSG &gateway :status\r\n");
     fake_count(&gateway, "verb", &verb);
     assert_string_equal(json_string_value(json_object_get(verb, "text")), "status");
-    wire_expect_next(&wire, ":ali!a@irc.test.alt PRIVMSG &gateway status");
+    wire_expect_next(&wire, ":ali!a@irc.test.alt PRIVMSG &gateway :status");
     wire_expect_next(&wire, ":gateway!gateway@irc.test.alt PRIVMSG &gateway :first answer");
     wire_expect_next(&wire, ":gateway!gateway@irc.test.alt PRIVMSG &gateway :second answer");
     wire_send(&wire, "PRIVMSG gateway :status\r\n");
-    wire_expect_next(&wire, ":ali!a@irc.test.alt PRIVMSG gateway status");
+    wire_expect_next(&wire, ":ali!a@irc.test.alt PRIVMSG gateway :status");
     wire_expect_next(&wire, ":gateway!gateway@irc.test.alt PRIVMSG ali :first answer");
     gateway.refuse = "verb";
     wire_send(&wire, "PRIVMSG &gateway :status\r\n");
