@@ -9,7 +9,7 @@
 #include "wire/utf8.h"
 
 enum {
-    INPUT_CEILING = CLIENT_INPUT_HIGH + MESSAGE_TAGS_MAX + MESSAGE_BODY_MAX + CLIENT_INPUT_READ,
+    INPUT_CEILING = CLIENT_INPUT_HIGH + 3 * CLIENT_INPUT_READ, /* some may come after input was held */
     SCRATCH_CEILING = 2 * (MESSAGE_TAGS_MAX + MESSAGE_BODY_MAX),
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "session.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,6 +68,7 @@ void control_said(struct client *client, const struct message *message)
     } else {
         run(client);
     }
+    OPENSSL_cleanse(text, sizeof text); /* it may hold a password */
 }
 
 void control_tick(struct client *client)

@@ -17,7 +17,10 @@
  *
  * A connection that takes no more holds this back (FOLLOW_WAITS): the answer being shown is dropped at the
  * line reached and asked for again later. */
-enum { PAGE = 500 };
+enum {
+    PAGE = 500,
+    NEXT_PAGE = 100, /* of a replay that the connection holds back: lines are read again for each */
+};
 
 static int64_t integer_of(const json_t *object, const char *member)
 {
@@ -239,7 +242,7 @@ static void replayed(struct client *client, const struct answer *answer)
         from = until - limit;
     }
     bool complete = from == until || show_replay(client, peer, lines, from, until);
-    if (complete && (begins || count < PAGE || until < count))
+    if (complete && (begins || count < NEXT_PAGE || until < count))
         follow->replay_after = 0;
     else
         follow->replay_conversation = peer->conversation - 1; /* once more, behind replay_after */
@@ -256,8 +259,9 @@ static void replay(struct client *client)
         proceed(client);
         return;
     }
-    json_t *command = json_pack("{s:s, s:I, s:i}", "do", "history", "conversation",
-                                (json_int_t)peer->conversation, "max", (int)PAGE);
+    json_t *command =
+        json_pack("{s:s, s:I, s:i}", "do", "history", "conversation", (json_int_t)peer->conversation, "max",
+                  follow->replay_after != 0 ? NEXT_PAGE : PAGE);
     if (command != NULL && follow->replay_after != 0)
         json_object_set_new(command, "after", json_integer((json_int_t)follow->replay_after));
     follow->replay_conversation = peer->conversation;

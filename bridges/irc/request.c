@@ -58,6 +58,9 @@ static void answered(void *arg, json_t *result, const struct error *error)
     struct client *client = request->client;
     DL_DELETE(client->requests, request);
     client->request_count--;
+    /* Lines that wait are run afterwards: not inside an answer, and not inside another line. */
+    bool nested = client->running;
+    client->running = true;
     if (client->phase != PHASE_ENDING) {
         struct answer answer = {result, error, request->target, request->text, request->question.number};
         client_label_begin(client, request->label);
@@ -66,7 +69,9 @@ static void answered(void *arg, json_t *result, const struct error *error)
             client_label_end(client);
     }
     request_free(request);
-    client_resume(client);
+    client->running = nested;
+    if (!nested)
+        client_resume(client);
 }
 
 void client_ask(struct client *client, json_t *command, const struct question *question)

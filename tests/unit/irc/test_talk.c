@@ -98,6 +98,36 @@ static void test_label(void **state)
     wire_expect_none(&wire, "*");
 }
 
+static void test_refusal_inside_an_answer(void **state)
+{
+    (void)state;
+    log_in(&wire, EVERYTHING, "a");
+    come_in(bob, "hi");
+    wire_skip(&wire);
+    gateway.refuse_at_once = "read";
+    client_input(wire.client, bytes_of_string("@label=one PRIVMSG &bob :a\r\n@label=two PRIVMSG &bob :b\r\n"
+                                              "@label=three PING x\r\n"));
+    fake_run(&gateway);
+    wire_expect_next(&wire, "@label=three *PONG*");
+    wire_expect_next(&wire, "@label=one;* PRIVMSG &bob :a");
+    wire_expect_next(&wire, "@label=two;* PRIVMSG &bob :b");
+    wire_expect_none(&wire, "*");
+}
+
+static void test_label_goes_with_the_later_answer(void **state)
+{
+    (void)state;
+    log_in(&wire, EVERYTHING, "a");
+    wire_send(&wire, "PART &bob\r\n");
+    wire_skip(&wire);
+    wire_send(&wire, "@label=one JOIN &bob,&dave\r\n");
+    wire_expect_next(&wire, "@time=* JOIN &bob");
+    wire_expect(&wire, "@label=one *BATCH +l? labeled-response");
+    wire_expect_next(&wire, "@batch=l?;time=* JOIN &dave");
+    wire_expect(&wire, "*BATCH -l?");
+    wire_expect_none(&wire, "*");
+}
+
 static void test_label_without_echo_is_acknowledged(void **state)
 {
     (void)state;
@@ -444,6 +474,8 @@ int main(void)
         TEST(no_echo_without_the_capability),
         TEST(echo_after_done),
         TEST(label),
+        TEST(refusal_inside_an_answer),
+        TEST(label_goes_with_the_later_answer),
         TEST(label_without_echo_is_acknowledged),
         TEST(refused),
         TEST(wrong_targets),
