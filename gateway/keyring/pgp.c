@@ -152,6 +152,22 @@ bool pgp_export(const char *home, const uint8_t fingerprint[20], struct buffer *
     return good;
 }
 
+/* What gpg tells of a message's inside. */
+struct inside {
+    unsigned texts, decryptions;
+};
+
+static gpgme_error_t count_inside(void *arg, const char *keyword, const char *args)
+{
+    (void)args;
+    struct inside *inside = arg;
+    if (keyword && strcmp(keyword, "PLAINTEXT") == 0)
+        inside->texts++;
+    if (keyword && strcmp(keyword, "BEGIN_DECRYPTION") == 0)
+        inside->decryptions++;
+    return 0;
+}
+
 bool pgp_decrypt(const char *home, struct bytes message, struct bytes passphrase, struct buffer *plain,
                  struct error **error)
 {
@@ -159,6 +175,9 @@ bool pgp_decrypt(const char *home, struct bytes message, struct bytes passphrase
     if (!context)
         return false;
     gpgme_data_t input = read_from(message), output = write_into(plain);
+    struct inside inside = {0};
+    gpgme_set_status_cb(context, count_inside, &inside);
+    gpgme_set_ctx_flag(context, "full-status", "1");
     gpgme_error_t failed = gpgme_op_decrypt(context, input, output);
     bool good = true;
     if (plain->failed)
@@ -167,6 +186,8 @@ bool pgp_decrypt(const char *home, struct bytes message, struct bytes passphrase
         good = tell_failure(error, failed, "decrypting failed");
     else if (buffer_size(plain) == 0)
         good = error_set(error, ERROR_INVALID, "the decrypted message is empty");
+    else if (inside.texts != 1 || inside.decryptions != 1)
+        good = error_set(error, ERROR_INVALID, "the message does not hold exactly one text"); /* 06 W-M9 */
     gpgme_data_release(input);
     gpgme_data_release(output);
     gpgme_release(context);

@@ -401,6 +401,83 @@ static void hostile_messages_are_refused(void **state)
     buffer_free(&blob);
 }
 
+/* A message to bob whose encrypted part holds these packets. The session key is known because the writer
+ * draws it first from a source that can be run again; its session key packet is kept. */
+static void open_inside(struct heard *heard, struct bytes packets)
+{
+    struct random_seeded seeds[2];
+    struct random_source first = random_from_seed(&seeds[0], 3), again = random_from_seed(&seeds[1], 3);
+    struct buffer message = buffer_make(65536), inside = buffer_make(65536);
+    uint8_t session_key[32], digest[20];
+    static const uint8_t zero[16];
+    assert_true(openpgp_encrypt(&message, &keys[1], bytes_of_string("x"), &first, NULL));
+    again.fill(again.state, session_key, sizeof(session_key));
+    message.end = message.start + 271; /* protocol 04 §5.2: the session key packet for RSA-2048 */
+
+    buffer_append(&inside, "0123456789abcdefef", 18);
+    buffer_append_bytes(&inside, packets);
+    buffer_append(&inside, "\xd3\x14", 2);
+    EVP_Digest(inside.memory, buffer_size(&inside), digest, NULL, EVP_sha1(), NULL);
+    buffer_append(&inside, digest, sizeof(digest));
+    EVP_CIPHER_CTX *cipher = EVP_CIPHER_CTX_new();
+    int written;
+    EVP_EncryptInit_ex(cipher, EVP_aes_256_cfb128(), NULL, session_key, zero);
+    EVP_EncryptUpdate(cipher, inside.memory, &written, inside.memory, (int)buffer_size(&inside));
+    EVP_CIPHER_CTX_free(cipher);
+    buffer_append(&message, "\xd2\xff", 2);
+    buffer_u32(&message, (uint32_t)buffer_size(&inside) + 1);
+    buffer_u8(&message, 1);
+    buffer_append_bytes(&message, buffer_view(&inside));
+    open_invite(heard, 1, buffer_view(&message), buffer_view(&blocks[0]));
+    buffer_free(&inside);
+    buffer_free(&message);
+}
+
+static void add_literal(struct buffer *out, struct bytes text)
+{
+    buffer_append(out, "\xcb\xff", 2);
+    buffer_u32(out, (uint32_t)text.size + 6);
+    buffer_append(out, "b\0\0\0\0\0", 6);
+    buffer_append_bytes(out, text);
+}
+
+static void texts_are_not_put_together(void **state)
+{
+    (void)state;
+    const json_t *item = json_array_get(json_object_get(file, "invites"), 1);
+    struct buffer clear = vectors_hex(item, "clear_blob"), packets = buffer_make(65536);
+    struct bytes good = buffer_view(&clear);
+    struct heard heard = {0};
+    add_literal(&packets, good);
+    open_inside(&heard, buffer_view(&packets));
+    expect_good(&heard);
+    heard_free(&heard);
+    heard = (struct heard){0};
+
+    buffer_clear(&packets); /* the original put them together */
+    add_literal(&packets, bytes_of(good.data, 100));
+    add_literal(&packets, bytes_of(good.data + 100, good.size - 100));
+    open_inside(&heard, buffer_view(&packets));
+    expect_failure(&heard, ERROR_INVALID, "one signature packet");
+    buffer_clear(&packets); /* gpg reads the first one only */
+    add_literal(&packets, good);
+    add_literal(&packets, bytes_of_string("x"));
+    open_inside(&heard, buffer_view(&packets));
+    expect_good(&heard);
+    heard_free(&heard);
+    heard = (struct heard){0};
+    buffer_clear(&packets); /* encrypted twice */
+    assert_true(openpgp_encrypt(&packets, &keys[1], good, &random_system, NULL));
+    open_inside(&heard, buffer_view(&packets));
+    expect_failure(&heard, ERROR_INVALID, "exactly one text");
+    open_inside(&heard, bytes_of(NULL, 0));
+    wait_for(&heard);
+    assert_int_not_equal(heard.code, 0);
+    heard_free(&heard);
+    buffer_free(&packets);
+    buffer_free(&clear);
+}
+
 static int load(void **state)
 {
     file = vectors_load("retroshare-0.5/invite.json");
@@ -433,6 +510,7 @@ int main(void)
         cmocka_unit_test(forged_invites_are_refused),
         cmocka_unit_test(signed_fields_count),
         cmocka_unit_test(hostile_messages_are_refused),
+        cmocka_unit_test(texts_are_not_put_together),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

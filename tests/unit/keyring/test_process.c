@@ -98,6 +98,39 @@ static void cancelled_requests_are_silent(void **state)
     heard_free(&last);
 }
 
+static bool has_line(pid_t pid, const char *file, const char *begin, const char *value)
+{
+    char path[64], line[512];
+    bool found = false;
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+    FILE *in = fopen(path, "r");
+    assert_non_null(in);
+    while (fgets(line, sizeof(line), in))
+        found |= strncmp(line, begin, strlen(begin)) == 0 && strstr(line, value);
+    fclose(in);
+    return found;
+}
+
+static void workers_are_confined(void **state)
+{
+    (void)state;
+    pid_t pids[4];
+    struct heard heard[2] = {0};
+    assert_int_equal(find_workers(pids), 2);
+    for (size_t i = 0; i < 2; i++) /* one goes to each: then both have entered their sandboxes */
+        check_key(&heard[i]);
+    for (size_t i = 0; i < 2; i++) {
+        expect_good(&heard[i]);
+        heard_free(&heard[i]);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(has_line(pids[i], "status", "Seccomp:", "\t2"));
+        assert_true(has_line(pids[i], "status", "NoNewPrivs:", "\t1"));
+        assert_true(has_line(pids[i], "limits", "Max core file size", " 0 "));
+        assert_true(has_line(pids[i], "limits", "Max open files", " 256 "));
+    }
+}
+
 static void what_cannot_be_done_is_told(void **state)
 {
     (void)state;
@@ -233,6 +266,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_checked),
+        cmocka_unit_test(workers_are_confined),
         cmocka_unit_test(killed_workers_come_back),
         cmocka_unit_test(cancelled_requests_are_silent),
         cmocka_unit_test(what_cannot_be_done_is_told),
