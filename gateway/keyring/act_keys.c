@@ -48,7 +48,7 @@ static bool publish(struct worker *worker, const char *home, const uint8_t finge
         pgp_portable_block(home, &key, (uint32_t)time(NULL), request->node ? FLAGS_NODE : FLAGS_ACCOUNT,
                            request->passphrase, &result->block, error) &&
         pgp_check_key(worker->verify_home, buffer_view(&result->block), fingerprint, error) &&
-        home_write(home, "block", buffer_view(&result->block), error);
+        home_write(home, "block", buffer_view(&result->block), true, error);
     if (good)
         memcpy(result->answer.fingerprint, fingerprint, 20);
     buffer_free(&exported);

@@ -7,8 +7,9 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-/* One retrogate-keyring process on a socketpair, started again when it ends: after 100 ms, doubling up to 30 s while it
- * ends without having sent a frame. It leads a process group, so that a kill takes its gpg with it. */
+/* One retrogate-keyring process on a socketpair, started again when it ends: after 100 ms, doubling up to 30
+ * s while it ends without having sent a frame. It leads a process group, so that a kill takes its gpg with
+ * it. */
 struct child;
 
 struct child_options {
@@ -22,8 +23,8 @@ struct child_events {
     void (*down)(void *arg);                      /* it ended; nothing sent to it will be answered */
 };
 
-struct child *child_start(uv_loop_t *loop, const struct child_options *options, const struct child_events *events,
-                          void *arg, struct error **error);
+struct child *child_start(uv_loop_t *loop, const struct child_options *options,
+                          const struct child_events *events, void *arg, struct error **error);
 bool child_is_up(const struct child *child);
 /* Takes the buffer's memory, wipes and frees it when it is sent. Only while it is up. */
 void child_send(struct child *child, struct buffer *frame);

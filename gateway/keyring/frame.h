@@ -4,9 +4,10 @@
 
 #include "keyring/keyring.h"
 
-/* What travels between the daemon and retrogate-keyring. A frame is a u32 size of what follows, a u64 id, a u8 purpose
- * (an outcome in answers), and fields in one fixed order, the same for every purpose; those of variable size have a u32
- * size in front. Both programs come from one build, so there is no version. Pure; views point into the frame. */
+/* What travels between the daemon and retrogate-keyring. A frame is a u32 size of what follows, a u64 id, a
+ * u8 purpose (an outcome in answers), and fields in one fixed order, the same for every purpose; those of
+ * variable size have a u32 size in front. Both programs come from one build, so there is no version. Pure;
+ * views point into the frame. */
 
 enum { FRAME_SIZE_MAX = 1 << 20, FRAME_HEADER = 4 };
 
@@ -40,12 +41,13 @@ struct request {
 
 struct answer {
     uint64_t id;
-    bool progress;      /* `text` is a word for a person; nothing else is filled, and an answer follows later */
+    bool progress; /* `text` is a word for a person; nothing else is filled, and an answer follows later */
     struct error error; /* code 0: it worked. Of progress: the text */
     struct keyring_answer fields;
 };
 
-/* Appends a whole frame. False when `out` is full or the frame would be too large; `out` is then as it was. */
+/* Appends a whole frame. False when `out` is full or the frame would be too large; `out` is then as it was.
+ */
 bool frame_request_write(struct buffer *out, const struct request *request);
 bool answer_write(struct buffer *out, uint64_t id, const struct keyring_answer *answer);
 bool progress_write(struct buffer *out, uint64_t id, const char *text);

@@ -81,13 +81,13 @@ static bool write_all(int fd, struct bytes data)
 }
 
 /* Under a temporary name first, so that a full disk or a kill leaves the old file. */
-bool home_write(const char *path, const char *file, struct bytes data, struct error **error)
+bool home_write(const char *path, const char *file, struct bytes data, bool durable, struct error **error)
 {
     char name[HOME_PATH_SIZE + 32], temporary[HOME_PATH_SIZE + 32];
     if (!file_path(name, path, file) || !file_path(temporary, path, "new"))
         return error_set(error, ERROR_INTERNAL, "a file's path is too long");
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    bool good = fd >= 0 && write_all(fd, data) && fsync(fd) == 0;
+    bool good = fd >= 0 && write_all(fd, data) && (!durable || fsync(fd) == 0);
     if (fd >= 0 && close(fd) != 0)
         good = false;
     if (good && rename(temporary, name) == 0)
@@ -108,8 +108,8 @@ bool home_make(const char *path, struct error **error)
 {
     if (!make_folder(path, error))
         return false;
-    if (home_write(path, "gpg.conf", bytes_of_string(gpg_conf), error) &&
-        home_write(path, "gpg-agent.conf", bytes_of_string(agent_conf), error))
+    if (home_write(path, "gpg.conf", bytes_of_string(gpg_conf), true, error) &&
+        home_write(path, "gpg-agent.conf", bytes_of_string(agent_conf), true, error))
         return true;
     home_remove(path, NULL);
     return false;
@@ -121,7 +121,7 @@ bool home_make_verify(const char *path, struct error **error)
     buffer_append_string(&conf, gpg_conf);
     buffer_append_string(&conf, verify_conf);
     bool good = (!home_exists(path) || home_remove(path, error)) && make_folder(path, error) &&
-                !conf.failed && home_write(path, "gpg.conf", buffer_view(&conf), error);
+                !conf.failed && home_write(path, "gpg.conf", buffer_view(&conf), false, error);
     buffer_free(&conf);
     return good;
 }

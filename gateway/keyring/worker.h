@@ -33,15 +33,16 @@ void result_free(struct result *result);
 /* The acts of the table that have files of their own. `home` is a path, or "" where the purpose has none. */
 typedef bool worker_act(struct worker *worker, const struct request *request, const char *home,
                         struct result *result, struct error **error);
-worker_act act_create, act_import, act_forget;          /* act_keys.c */
-worker_act act_location_new, act_verify_location;       /* act_location.c */
-worker_act act_check_key;                               /* act_keys.c */
-worker_act act_invite_new, act_invite_open;             /* act_invite.c */
+worker_act act_create, act_import, act_forget;    /* act_keys.c */
+worker_act act_location_new, act_verify_location; /* act_location.c */
+worker_act act_check_key;                         /* act_keys.c */
+worker_act act_invite_new, act_invite_open;       /* act_invite.c */
 
 /* The home's key and portable block; must be the one that the request names. */
-bool worker_own_key(const char *home, const struct request *request, struct buffer *block, struct openpgp_key *key,
-                    struct error **error);
+bool worker_own_key(const char *home, const struct request *request, struct buffer *block,
+                    struct openpgp_key *key, struct error **error);
 /* A foreign key: dearmoured, screened, cleaned into `block`. */
-bool worker_foreign_key(struct bytes text, struct buffer *block, struct openpgp_key *key, struct error **error);
+bool worker_foreign_key(struct bytes text, struct buffer *block, struct openpgp_key *key,
+                        struct error **error);
 
 #endif

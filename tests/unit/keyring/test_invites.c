@@ -161,6 +161,10 @@ static void own_invites(void **state)
     open_invite(&opened, 0, buffer_view(&made.link_blob), buffer_view(&blocks[0]));
     expect_failure(&opened, ERROR_DENIED, "somebody else");
     struct bytes blob = buffer_view(&made.link_blob);
+    secret = account(1);
+    secret.passphrase = bytes_of_string("wrong");
+    keyring_invite_open(keyring, &secret, blob, buffer_view(&blocks[0]), hear, &opened);
+    expect_failure(&opened, ERROR_DENIED, "passphrase");
     open_invite(&opened, 1, bytes_of(blob.data, blob.size - 1), buffer_view(&blocks[0]));
     expect_failure(&opened, ERROR_INVALID, "whole OpenPGP packets");
     made.link_blob.memory[made.link_blob.start + blob.size - 1] ^= 1;
@@ -168,6 +172,7 @@ static void own_invites(void **state)
     expect_failure(&opened, ERROR_INVALID, "damaged");
     heard_free(&made);
 
+    secret = account(0);
     secret.passphrase = bytes_of_string("wrong");
     keyring_invite_new(keyring, &secret, &invite, hear, &opened);
     expect_failure(&opened, ERROR_DENIED, "passphrase");
