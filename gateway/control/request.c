@@ -3,24 +3,6 @@
 
 #include <string.h>
 
-/* On a line `id` is the number of the command. So the arguments that the contract calls `id` too are named
- * after what they name, like `contact` and `conversation`. */
-static const struct {
-    const char *command, *member;
-} named_ids[] = {{"invite.revoke", "invite"}, {"app_password.revoke", "app_password"}, {"blob", "blob"}};
-
-static bool rename_id(json_t *command)
-{
-    const char *name = json_string_value(json_object_get(command, "do"));
-    for (size_t i = 0; i < sizeof named_ids / sizeof *named_ids; i++) {
-        json_t *value = json_object_get(command, named_ids[i].member);
-        if (value != NULL && strcmp(name, named_ids[i].command) == 0)
-            return json_object_set(command, "id", value) == 0 &&
-                   json_object_del(command, named_ids[i].member) == 0;
-    }
-    return true;
-}
-
 bool request_parse(struct bytes line, json_t **command, json_int_t *id, struct error **error)
 {
     json_error_t where;
@@ -39,7 +21,7 @@ bool request_parse(struct bytes line, json_t **command, json_int_t *id, struct e
                   "a command has an \"id\", a number from 0 up, which its answer repeats");
     else if (!json_is_string(json_object_get(value, "do")))
         error_set(error, ERROR_INVALID, "a command has a \"do\", like {\"id\": 1, \"do\": \"hello\"}");
-    else if (json_object_del(value, "id") != 0 || !rename_id(value))
+    else if (json_object_del(value, "id") != 0)
         error_set(error, ERROR_INTERNAL, "out of memory");
     else
         *command = value;

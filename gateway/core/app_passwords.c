@@ -106,7 +106,7 @@ static void revoked(void *arg, const struct error *error)
 {
     struct call *call = arg;
     struct app_password *entry = NULL;
-    DL_SEARCH_SCALAR(call->account->app_passwords, entry, id, arg_int(call, "id", 0));
+    DL_SEARCH_SCALAR(call->account->app_passwords, entry, id, arg_int(call, "app_password", 0));
     if (error != NULL) {
         call_fail_copy(call, error);
         return;
@@ -123,7 +123,7 @@ static void revoked(void *arg, const struct error *error)
 bool do_app_password_revoke(struct call *call, struct error **error)
 {
     struct app_password *entry = NULL;
-    int64_t id = arg_int(call, "id", 0);
+    int64_t id = arg_int(call, "app_password", 0);
     DL_SEARCH_SCALAR(call->account->app_passwords, entry, id, id);
     if (entry == NULL)
         return error_set(error, ERROR_NOT_FOUND, "app password %lld does not exist; see app_password.list",

@@ -516,7 +516,7 @@ void invite_confirmed(struct route *route)
 
 bool do_invite_revoke(struct call *call, struct error **error)
 {
-    int64_t id = arg_int(call, "id", 0);
+    int64_t id = arg_int(call, "invite", 0);
     struct invite *invite = NULL;
     HASH_FIND(hh, call->account->invites, &id, sizeof id, invite);
     if (invite == NULL)

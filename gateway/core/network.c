@@ -173,6 +173,7 @@ static void open_links(struct gateway *gateway)
         return;
     }
     gateway->phase = NODE_READY;
+    gateway->phase_text[0] = '\0';
     struct friend *entry, *next;
     HASH_ITER(hh, gateway->friend_map, entry, next)
     {

@@ -124,7 +124,7 @@ bool do_blob(struct call *call, struct error **error)
     if (piece == NULL)
         return error_set(error, ERROR_INTERNAL, "out of memory");
     *piece = (struct piece){call, (size_t)size};
-    store_blob_read(call->gateway->store, call->account->id, arg_text(call, "id"), (uint64_t)offset,
+    store_blob_read(call->gateway->store, call->account->id, arg_text(call, "blob"), (uint64_t)offset,
                     (size_t)size, blob_read, piece);
     return true;
 }

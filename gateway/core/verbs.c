@@ -213,7 +213,7 @@ static json_t *make_revoke(const struct words *words, struct error **error)
     char *end;
     long long id = words->count == 2 ? strtoll(words->word[1], &end, 10) : 0;
     if (words->count == 2 && id > 0 && *end == '\0')
-        return json_pack("{s:s,s:I}", "do", "invite.revoke", "id", (json_int_t)id);
+        return json_pack("{s:s,s:I}", "do", "invite.revoke", "invite", (json_int_t)id);
     error_set(error, ERROR_INVALID, "revoke NUMBER: the number is in the list of invites");
     return NULL;
 }

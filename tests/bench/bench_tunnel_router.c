@@ -188,13 +188,13 @@ static void measure(uint32_t tunnels)
     double bytes = (double)(resident() - before) / tunnels;
     struct known known = {calloc(tunnels, sizeof(uint32_t)), calloc(tunnels, sizeof(uint32_t)), 0};
     struct id_table table;
-    id_table_init(&table, (uint64_t[2]){random_u64(&random_system), random_u64(&random_system)});
+    id_table_init(&table, sizeof(struct id_cell), (uint64_t[2]){random_u64(&random_system), random_u64(&random_system)});
     uint8_t *records = calloc(tunnels, 64);
     if (known.ids == NULL || known.neighbours == NULL || records == NULL)
         abort();
     router_each_tunnel(router, now, note, &known);
     for (uint32_t i = 0; i < known.count; i++) {
-        if (!id_table_add(&table, known.ids[i], i + 1))
+        if (id_table_add(&table, known.ids[i], i + 1) == NULL)
             abort();
     }
     relay(router, &known, now);

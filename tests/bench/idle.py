@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: ISC
+"""What a gateway costs that does nothing: memory and wake-ups, with the IRC bridge and two quiet friends."""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../e2e"))
+import harness  # noqa: E402
+
+SECONDS = 20
+
+
+def status(pid, key, folder="status"):
+    with open(f"/proc/{pid}/{folder}") as file:
+        for line in file:
+            if line.startswith(key):
+                return int(line.split()[1])
+    raise KeyError(key)
+
+
+def wakeups(pid):
+    """Voluntary context switches of all threads: each is a wait that ended."""
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        total += status(f"{pid}/task/{thread}", "voluntary_ctxt_switches")
+    return total
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(child) for child in file.read().split()]
+
+
+def main():
+    _, gateway, _ = harness.chain("left", "home", "right")
+    gateway.account("someone")
+    pid = gateway.process.pid
+    time.sleep(3)
+    before = wakeups(pid)
+    time.sleep(SECONDS)
+    woken = (wakeups(pid) - before) / SECONDS
+    print(f"idle gateway, IRC bridge, 2 friends: {status(pid, 'VmRSS') / 1024:.1f} MiB resident, "
+          f"{status(pid, 'Pss:', 'smaps_rollup') / 1024:.1f} MiB proportional (aim under 12; stock RetroShare 20-25), "
+          f"{woken:.1f} wake-ups a second (aim under 5)")
+    for child in children(pid):
+        print(f"  its keyring: {status(child, 'VmRSS') / 1024:.1f} MiB resident, "
+              f"{status(child, 'Pss:', 'smaps_rollup') / 1024:.1f} MiB proportional")
+    harness.finish()
+
+
+main()
