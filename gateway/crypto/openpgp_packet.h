@@ -4,7 +4,8 @@
 
 #include "base/buffer.h"
 
-/* Packets, numbers and signature subpackets of OpenPGP (RFC 4880 §3.2, §4.2, §5.2.3), for the files of openpgp.h. */
+/* Packets, numbers and signature subpackets of OpenPGP (RFC 4880 §3.2, §4.2, §5.2.3), for the files of
+ * openpgp.h. */
 
 enum openpgp_tag {
     TAG_SESSION_KEY = 1, /* public-key encrypted */
@@ -31,10 +32,12 @@ bool packet_read(struct reader *reader, struct packet *out);
 /* New-format header. */
 bool packet_header(struct buffer *out, uint8_t tag, size_t size);
 size_t packet_header_size(size_t size);
-/* Old-format header with the shortest length; tag below 16, size below 65536. What GnuPG and the 2013 code write for keys. */
+/* Old-format header with the shortest length; tag below 16, size below 65536. What GnuPG and the 2013 code
+ * write for keys. */
 bool packet_header_old(struct buffer *out, uint8_t tag, size_t size);
 
-/* A big-endian number without leading zeros, and its bit count. Fails (reader->failed) when the count is not exact. */
+/* A big-endian number without leading zeros, and its bit count. Fails (reader->failed) when the count is not
+ * exact. */
 struct bytes mpi_read(struct reader *reader, unsigned *bits);
 bool mpi_write(struct buffer *out, struct bytes number); /* strips leading zeros */
 

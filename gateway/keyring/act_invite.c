@@ -76,8 +76,13 @@ static bool decrypt_invite(const struct request *request, const char *home, stru
         return false;
     if (!is_recipient(&info, own))
         return error_set(error, ERROR_DENIED, "the invite is for somebody else");
-    if (!pgp_decrypt(home, request->data, request->passphrase, plain, error))
+    struct error *failed = NULL;
+    if (!pgp_decrypt(home, request->data, request->passphrase, plain, &failed)) {
+        if (pgp_check_passphrase(home, own, request->passphrase, error))
+            error_set(error, failed->code, "%s", failed->text);
+        error_free(failed);
         return false;
+    }
     if (buffer_size(plain) <= SIGNED_SIZE || buffer_size(plain) > SIGNED_SIZE + SIGNATURE_SIZE_MAX)
         return error_set(error, ERROR_INVALID, "what the invite holds has the wrong size");
     return true;

@@ -2,7 +2,6 @@
 #include "keyring/pgp.h"
 
 #include <gpgme.h>
-#include <stdlib.h>
 #include <string.h>
 
 static bool tell_failure(struct error **error, gpgme_error_t code, const char *what)
@@ -156,21 +155,16 @@ bool pgp_export(const char *home, const uint8_t fingerprint[20], struct buffer *
 /* What gpg tells of a message's inside. */
 struct inside {
     unsigned texts, decryptions;
-    bool bad_passphrase;
 };
 
 static gpgme_error_t count_inside(void *arg, const char *keyword, const char *args)
 {
-    static const char failed[] = "pkdecrypt_failed ";
+    (void)args;
     struct inside *inside = arg;
     if (keyword && strcmp(keyword, "PLAINTEXT") == 0)
         inside->texts++;
     if (keyword && strcmp(keyword, "BEGIN_DECRYPTION") == 0)
         inside->decryptions++;
-    /* GPGME only says that decryption failed. */
-    if (keyword && strcmp(keyword, "ERROR") == 0 && args && strncmp(args, failed, sizeof(failed) - 1) == 0)
-        inside->bad_passphrase = gpgme_err_code((gpgme_error_t)strtoul(args + sizeof(failed) - 1, NULL,
-                                                                       10)) == GPG_ERR_BAD_PASSPHRASE;
     return 0;
 }
 
@@ -188,8 +182,6 @@ bool pgp_decrypt(const char *home, struct bytes message, struct bytes passphrase
     bool good = true;
     if (plain->failed)
         good = error_set(error, ERROR_LIMIT, "the decrypted message is too large");
-    else if (failed && inside.bad_passphrase)
-        good = error_set(error, ERROR_DENIED, "the key's passphrase is wrong");
     else if (failed)
         good = tell_failure(error, failed, "decrypting failed");
     else if (buffer_size(plain) == 0)

@@ -38,6 +38,9 @@ bool pgp_verify(const char *verify_home, struct bytes block, const uint8_t finge
 bool pgp_sign(const char *home, const char *verify_home, const struct openpgp_key *key, struct bytes block,
               struct bytes passphrase, const struct openpgp_signing *signing, struct bytes document,
               struct buffer *packet, struct error **error);
+/* Does this passphrase open the home's key? GPGME does not tell a wrong one from a damaged message. */
+bool pgp_check_passphrase(const char *home, const struct openpgp_key *key, struct bytes passphrase,
+                          struct error **error);
 /* Appends the portable block of the home's key (protocol 10 §1.6). */
 bool pgp_portable_block(const char *home, const struct openpgp_key *key, uint32_t now, uint8_t key_flags,
                         struct bytes passphrase, struct buffer *block, struct error **error);

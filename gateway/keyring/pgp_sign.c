@@ -68,6 +68,16 @@ bool pgp_sign(const char *home, const char *verify_home, const struct openpgp_ke
     return good;
 }
 
+bool pgp_check_passphrase(const char *home, const struct openpgp_key *key, struct bytes passphrase,
+                          struct error **error)
+{
+    static const uint8_t nothing[32]; /* no document has this digest, and the value goes nowhere */
+    struct buffer value = buffer_make(1024);
+    bool good = sign_digest(home, key, nothing, passphrase, &value, error);
+    buffer_free(&value);
+    return good;
+}
+
 bool pgp_portable_block(const char *home, const struct openpgp_key *key, uint32_t now, uint8_t key_flags,
                         struct bytes passphrase, struct buffer *block, struct error **error)
 {
