@@ -12,7 +12,7 @@
 enum {
     FULL_SIZE =
         400, /* bytes of a text after which it may have been cut; clients leave room for a long source */
-    REST_MS = 1000, /* the pieces leave a client together */
+    REST_MS = 3000, /* some clients send a line every two seconds */
     COMMAND_SIZE = 8192,
 };
 
@@ -47,6 +47,20 @@ static void run(struct client *client)
     buffer_clear(&client->command);
 }
 
+/* Puts the word of a moment ago in front of a link that was cut off from it. */
+static void join_verb(struct client *client, const char *text)
+{
+    uint64_t now = client_now(client);
+    bool link = strncmp(text, "retroshare://", 13) == 0, continued = buffer_size(&client->command) > 0;
+    if (link && !continued && client->verb[0] != '\0' && now - client->verb_at <= REST_MS)
+        buffer_printf(&client->command, "%s ", client->verb);
+    client->verb[0] = '\0';
+    if (continued || link || strchr(text, ' ') != NULL || strlen(text) >= sizeof client->verb)
+        return;
+    memcpy(client->verb, text, strlen(text) + 1);
+    client->verb_at = now;
+}
+
 void control_said(struct client *client, const struct message *message)
 {
     char text[MESSAGE_BODY_MAX];
@@ -58,6 +72,7 @@ void control_said(struct client *client, const struct message *message)
     client->command.ceiling = COMMAND_SIZE;
     client->command.secret = true;
     client->command_in_channel = message->params[0][0] == '&';
+    join_verb(client, text);
     if (!buffer_append_string(&client->command, text)) {
         buffer_clear(&client->command);
         client->command_at = 0;

@@ -160,6 +160,8 @@ struct client {
     struct buffer command; /* for the control channel, while its rest is awaited */
     uint64_t command_at;   /* until when; 0: none */
     bool command_in_channel;
+    char verb[16];    /* a command of one word, as a client that cuts at spaces sends in front of a link */
+    uint64_t verb_at; /* when it was given */
 
     struct request *requests;
     unsigned request_count;

@@ -462,9 +462,27 @@ static void test_long_verb_in_pieces(void **state)
     snprintf(wanted, sizeof wanted, "%send", full);
     assert_string_equal(json_string_value(json_object_get(verb, "text")), wanted);
     wire_send(&wire, text);
-    wire_pass(&wire, 1000);
+    wire_pass(&wire, 3000);
     assert_int_equal(fake_count(&gateway, "verb", &verb), 2);
     assert_string_equal(json_string_value(json_object_get(verb, "text")), full);
+}
+
+static void test_link_cut_off_from_its_verb(void **state)
+{
+    (void)state;
+    const json_t *verb;
+    log_in(&wire, "", "a");
+    wire_send(&wire, "PRIVMSG &gateway :accept\r\nPRIVMSG &gateway :retroshare://x\r\n");
+    fake_count(&gateway, "verb", &verb);
+    assert_string_equal(json_string_value(json_object_get(verb, "text")), "accept retroshare://x");
+    wire_send(&wire, "PRIVMSG &gateway :retroshare://y\r\n");
+    fake_count(&gateway, "verb", &verb);
+    assert_string_equal(json_string_value(json_object_get(verb, "text")), "retroshare://y");
+    wire_send(&wire, "PRIVMSG &gateway :accept\r\n");
+    wire_pass(&wire, 3001);
+    wire_send(&wire, "PRIVMSG &gateway :retroshare://z\r\n");
+    fake_count(&gateway, "verb", &verb);
+    assert_string_equal(json_string_value(json_object_get(verb, "text")), "retroshare://z");
 }
 
 int main(void)
@@ -495,6 +513,7 @@ int main(void)
         TEST(join_opens),
         TEST(verbs),
         TEST(long_verb_in_pieces),
+        TEST(link_cut_off_from_its_verb),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
