@@ -18,6 +18,9 @@ void ring_clear(struct account *account);
 bool do_changes(struct call *call, struct error **error);
 bool do_history(struct call *call, struct error **error);
 
+/* The newest committed line; account->last_seq may be one on its way. */
+int64_t newest_line(const struct account *account);
+
 /* The JSON of the contract. New references; NULL without memory. */
 json_t *json_of_account(const struct account *account);
 json_t *json_of_contact(const struct contact *contact);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/accounts.h"
+#include "core/changes.h"
 #include "core/commands.h"
 #include "core/rows.h"
 #include "core/text.h"
@@ -39,7 +40,7 @@ bool do_client_open(struct call *call, struct error **error)
     bool known = client != NULL && client->epoch == account->epoch;
     call_done(call, json_pack("{s:I,s:I,s:I,s:b}", "epoch", (json_int_t)account->epoch, "change",
                               (json_int_t)(known ? client->change : change_visible(account)), "seq",
-                              (json_int_t)(known ? client->seq : account->last_seq), "known", known));
+                              (json_int_t)(known ? client->seq : newest_line(account)), "known", known));
     return true;
 }
 

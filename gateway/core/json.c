@@ -14,12 +14,23 @@ static json_t *fingerprint_json(const uint8_t fingerprint[20])
     return json_string(text);
 }
 
+int64_t newest_line(const struct account *account)
+{
+    int64_t newest = 0;
+    const struct conversation *conversation;
+    for (conversation = account->conversations; conversation != NULL; conversation = conversation->hh.next) {
+        if (conversation->last_seq > newest)
+            newest = conversation->last_seq;
+    }
+    return newest;
+}
+
 json_t *json_of_account(const struct account *account)
 {
     return json_pack("{s:I,s:s,s:o,s:b,s:b,s:b,s:I,s:I,s:I,s:I,s:I}", "id", (json_int_t)account->id, "name",
                      account->name, "fingerprint", fingerprint_json(account->fingerprint), "operator",
                      account->is_operator, "typing", account->typing, "key_ready", account->unlocked, "epoch",
-                     (json_int_t)account->epoch, "seq", (json_int_t)account->last_seq, "change",
+                     (json_int_t)account->epoch, "seq", (json_int_t)newest_line(account), "change",
                      (json_int_t)change_visible(account), "created", (json_int_t)account->created,
                      "last_change", (json_int_t)account->change);
 }
