@@ -9,6 +9,8 @@
 #include "core/conversations.h"
 #include "core/rows.h"
 #include "core/write.h"
+#include "distant/plain.h"
+#include "wire/utf8.h"
 
 /* What is committed, and what happens then. */
 struct line_write {
@@ -169,8 +171,8 @@ bool line_say(struct call *call, struct conversation *conversation, struct bytes
     return true;
 }
 
-void line_received(struct route *route, struct bytes text, int64_t peer_time, const uint64_t *salts,
-                   size_t count)
+static void receive_piece(struct route *route, struct bytes text, int64_t peer_time, const uint64_t *salts,
+                          size_t count)
 {
     struct conversation *conversation = route->conversation;
     struct line_row row = {
@@ -191,6 +193,23 @@ void line_received(struct route *route, struct bytes text, int64_t peer_time, co
     store_put_salts(work->write->batch, route->id, salts, count);
     conversation->arriving++;
     write_commit(work->write, line_committed, work);
+}
+
+void line_received(struct route *route, struct bytes text, int64_t peer_time, const uint64_t *salts,
+                   size_t count)
+{
+    /* The original's texts may be markup; what is kept and shown is what a person wrote. */
+    struct buffer plain = buffer_make(text.size);
+    if (chat_text_plain(&plain, text))
+        text = buffer_view(&plain);
+    /* A text of many parts may be longer than one line is allowed to be. */
+    do {
+        struct bytes piece = bytes_of(text.data, utf8_fit(text, CHAT_LINE_LIMIT));
+        receive_piece(route, piece, peer_time, salts, count);
+        text = bytes_of(text.data + piece.size, text.size - piece.size);
+        count = 0;
+    } while (text.size > 0);
+    buffer_free(&plain);
 }
 
 void line_note(struct conversation *conversation, const char *text)
@@ -214,12 +233,54 @@ struct delivery_write {
     int64_t seq, change;
     const char *delivery;
     char reason[128];
+    struct call *call;             /* withdrawing: waits for the line; NULL: nobody waits */
+    struct queued_line *withdrawn; /* goes back into the queue when this cannot be stored */
 };
+
+static void answer_line(void *arg, const struct line_row *row)
+{
+    struct delivery_write *work = arg;
+    if (row->seq != work->seq)
+        return;
+    call_done(work->call, json_of_line(work->conversation->account, row));
+    work->call = NULL;
+}
+
+static void queued_line_free(struct queued_line *line)
+{
+    if (line == NULL)
+        return;
+    buffer_free(&line->text);
+    free(line);
+}
+
+static void line_answered(void *arg, const struct error *error)
+{
+    struct delivery_write *work = arg;
+    if (work->call != NULL)
+        call_fail_copy(work->call,
+                       error != NULL ? error : &(struct error){ERROR_NOT_FOUND, "the line is gone"});
+    work->conversation->pins--;
+    free(work);
+}
+
+static int by_seq(const struct queued_line *a, const struct queued_line *b)
+{
+    return a->seq < b->seq ? -1 : a->seq > b->seq;
+}
+
+static void put_back(struct conversation *conversation, struct queued_line *line)
+{
+    DL_INSERT_INORDER(conversation->queue, line, by_seq);
+    conversation->queue_lines++;
+    conversation->queue_bytes += buffer_size(&line->text);
+}
 
 static void delivery_committed(void *arg, const struct error *error)
 {
     struct delivery_write *work = arg;
-    struct account *account = work->conversation->account;
+    struct conversation *conversation = work->conversation;
+    struct account *account = conversation->account;
     json_t *line = error == NULL ? ring_line(account, work->seq) : NULL;
     if (line != NULL) {
         json_t *changed = json_copy(line);
@@ -231,19 +292,34 @@ static void delivery_committed(void *arg, const struct error *error)
     } else {
         ring_forget_before(account, work->change);
     }
-    work->conversation->pins--;
+    if (work->call != NULL && error != NULL)
+        put_back(conversation, work->withdrawn);
+    else
+        queued_line_free(work->withdrawn);
+    work->withdrawn = NULL;
+    if (work->call != NULL && error == NULL) {
+        conversation_changed(conversation);
+        conversation_interest(conversation);
+        store_history(account->gateway->store, account->id, conversation->id, work->seq + 1, 1, answer_line,
+                      line_answered, work);
+        return;
+    }
+    if (work->call != NULL)
+        call_fail_copy(work->call, error);
+    conversation->pins--;
     free(work);
 }
 
-void line_delivery(struct conversation *conversation, int64_t seq, const char *delivery, const char *reason,
-                   int64_t route)
+/* NULL without memory; the caller may add to it before this turn ends. */
+static struct delivery_write *set_delivery(struct conversation *conversation, int64_t seq,
+                                           const char *delivery, const char *reason, int64_t route)
 {
     struct delivery_write *work = calloc(1, sizeof *work);
     struct write *write =
         work != NULL ? write_begin(conversation->account->gateway, conversation->account) : NULL;
     if (write == NULL) {
         free(work);
-        return;
+        return NULL;
     }
     work->conversation = conversation;
     conversation->pins++;
@@ -254,4 +330,28 @@ void line_delivery(struct conversation *conversation, int64_t seq, const char *d
     store_set_delivery(write->batch, conversation->account->id, seq, delivery, work->reason, route,
                        work->change);
     write_commit(write, delivery_committed, work);
+    return work;
+}
+
+void line_delivery(struct conversation *conversation, int64_t seq, const char *delivery, const char *reason,
+                   int64_t route)
+{
+    set_delivery(conversation, seq, delivery, reason, route);
+}
+
+bool line_withdraw(struct call *call, struct conversation *conversation, int64_t seq)
+{
+    struct queued_line *line = NULL;
+    if (!conversation->flushing)
+        DL_SEARCH_SCALAR(conversation->queue, line, seq, seq);
+    struct delivery_write *work =
+        line != NULL ? set_delivery(conversation, seq, "failed", "withdrawn", 0) : NULL;
+    if (work == NULL)
+        return false;
+    work->call = call;
+    work->withdrawn = line;
+    DL_DELETE(conversation->queue, line);
+    conversation->queue_lines--;
+    conversation->queue_bytes -= buffer_size(&line->text);
+    return true;
 }

@@ -18,5 +18,8 @@ void line_note(struct conversation *conversation, const char *text);
 /* Delivery of an own line became known. */
 void line_delivery(struct conversation *conversation, int64_t seq, const char *delivery, const char *reason,
                    int64_t route);
+/* Takes a line out of the conversation's queue for good, and answers the call when that is stored. False: it
+ * waits there no more. */
+bool line_withdraw(struct call *call, struct conversation *conversation, int64_t seq);
 
 #endif

@@ -215,20 +215,8 @@ bool do_withdraw(struct call *call, struct error **error)
     struct conversation *conversation, *next;
     HASH_ITER(hh, call->account->conversations, conversation, next)
     {
-        struct queued_line *line = NULL;
-        if (!conversation->flushing)
-            DL_SEARCH_SCALAR(conversation->queue, line, seq, seq);
-        if (line == NULL)
-            continue;
-        DL_DELETE(conversation->queue, line);
-        conversation->queue_lines--;
-        conversation->queue_bytes -= buffer_size(&line->text);
-        buffer_free(&line->text);
-        free(line);
-        line_delivery(conversation, seq, "failed", "withdrawn", 0);
-        conversation_interest(conversation);
-        call_done(call, json_pack("{s:I,s:s}", "seq", (json_int_t)seq, "delivery", "failed"));
-        return true;
+        if (line_withdraw(call, conversation, seq))
+            return true;
     }
     return error_set(error, ERROR_NOT_FOUND, "no line %lld waits; only a queued line can be withdrawn",
                      (long long)seq);

@@ -124,6 +124,7 @@ class Gateway:
 
     def start(self, wait=True):
         self.write_config()
+        self.stopping = False
         self.log = open(f"{self.folder}/log", "ab")
         self.process = subprocess.Popen([f"{self.binaries}/retrogated", "-c", self.config], stderr=self.log,
                                         stdout=self.log, stdin=subprocess.DEVNULL)
@@ -182,13 +183,15 @@ class Gateway:
 
     def begin_stop(self):
         if self.process is not None and self.process.poll() is None:
+            self.stopping = True
             self.process.send_signal(signal.SIGTERM)
 
     def stop(self):
         """A clean stop; anything a sanitizer found, or a leak, makes the exit code differ."""
         if self.process is None or self.process.poll() is not None:
             return self.process.returncode if self.process else 0
-        self.begin_stop()
+        if not self.stopping:
+            self.begin_stop()
         try:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
@@ -249,7 +252,11 @@ def can_talk(gateway, account, handle, seconds=30):
 
 
 def lines_of(gateway, account, handle, direction="in"):
-    lines = gateway.do("history", account=account, conversation=handle, max=500)["lines"]
+    lines, page = [], None
+    while page is None or len(page) == 500:
+        page = gateway.do("history", account=account, conversation=handle, max=500,
+                          after=lines[-1]["seq"] if lines else 0)["lines"]
+        lines += page
     return [line for line in lines if line["direction"] == direction]
 
 
@@ -307,3 +314,4 @@ def clean():
 
 
 atexit.register(clean)
+signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
