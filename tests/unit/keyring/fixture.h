@@ -103,7 +103,7 @@ static inline int open_keyring(void **state)
 {
     (void)state;
     signal(SIGPIPE, SIG_IGN);
-    memcpy(directory, "/tmp/keyringXXXXXX", 19);
+    snprintf(directory, sizeof(directory), "%s/keyringXXXXXX", P_tmpdir); /* short: sockets lie in it */
     if (!mkdtemp(directory) || uv_loop_init(&loop) != 0)
         return -1;
     start_keyring();

@@ -227,7 +227,7 @@ static void it_starts_only_where_it_is_safe(void **state)
     error_free(error);
     error = NULL;
     options.workers = 1;
-    options.directory = "/tmp/a-path-of-more-than-sixty-characters-for-the-keyring-is-refused";
+    options.directory = "/var/lib/a-path-of-more-than-sixty-characters-for-the-keyring-is-refused";
     assert_null(keyring_start(&loop, &options, &error));
     assert_int_equal(error->code, ERROR_INVALID);
     error_free(error);
