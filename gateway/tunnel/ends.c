@@ -10,9 +10,14 @@ struct end *end_at(const struct router *router, uint32_t handle)
     return pool_at(&router->ends, handle);
 }
 
+static uint32_t handle_in(uint64_t number)
+{
+    return (uint32_t)(number & ((1U << END_BITS) - 1));
+}
+
 static struct end *find(const struct router *router, uint64_t number)
 {
-    uint32_t handle = (uint32_t)(number & ((1U << END_BITS) - 1));
+    uint32_t handle = handle_in(number);
     if (handle == 0 || handle > router->ends.fresh)
         return NULL;
     struct end *end = end_at(router, handle);
@@ -21,7 +26,7 @@ static struct end *find(const struct router *router, uint64_t number)
 
 static uint64_t used(const struct router *router, const struct end *end)
 {
-    return tunnel_at(&router->tunnels, end->tunnel)->used;
+    return tunnel_find(&router->tunnels, end->tunnel_id)->used;
 }
 
 /* Who gives way when a hash has all its tunnels: one that never carried a valid packet, else one that is
@@ -57,17 +62,17 @@ struct end *end_add(struct router *router, struct home *home, struct neighbour *
     if (handle == 0)
         return NULL;
     bool ours = home->role == ROUTER_INITIATOR;
-    uint32_t tunnel =
+    struct tunnel *tunnel =
         tunnel_add(router, tunnel_id, ours ? NULL : neighbour, ours ? neighbour : NULL, handle, now);
-    if (tunnel == 0) {
+    if (tunnel == NULL) {
         pool_return(&router->ends, handle);
         return NULL;
     }
-    tunnel_at(&router->tunnels, tunnel)->request = request;
+    tunnel_record(&router->tunnels, tunnel)->request = request;
     struct end *end = end_at(router, handle);
     end->number = ++router->last_end << END_BITS | handle;
     end->home = home;
-    end->tunnel = tunnel;
+    end->tunnel_id = tunnel_id;
     end->neighbour = neighbour;
     DL_APPEND(home->ends, end);
     home->count++;
@@ -86,7 +91,7 @@ static void tell(struct router *router, const struct end *end, enum router_outpu
         return;
     output->neighbour = end->neighbour->number;
     output->tunnel = end->number;
-    output->tunnel_id = tunnel_at(&router->tunnels, end->tunnel)->id;
+    output->tunnel_id = end->tunnel_id;
     memcpy(output->hash, end->home->hash, sizeof output->hash);
     output->role = end->home->role;
     output->reason = reason;
@@ -104,10 +109,9 @@ static void take_away(struct router *router, struct end *end, const char *reason
     end->home->count--;
     DL_DELETE2(end->neighbour->ends, end, neighbour_prev, neighbour_next);
     end->neighbour->end_count--;
-    uint32_t handle = tunnel_at(&router->tunnels, end->tunnel)->end;
-    tunnel_remove(router, end->tunnel);
+    tunnel_remove(router, tunnel_find(&router->tunnels, end->tunnel_id));
     end->home = NULL;
-    pool_return(&router->ends, handle);
+    pool_return(&router->ends, handle_in(end->number));
 }
 
 void end_remove(struct router *router, struct end *end, const char *reason, uint64_t now)
@@ -130,11 +134,11 @@ bool router_send(struct router *router, uint64_t number, struct bytes payload, u
     const struct end *end = find(router, number);
     if (end == NULL || payload.size > ITEM_SIZE_MAX - TURTLE_DATA_OVERHEAD)
         return false;
-    struct tunnel *tunnel = tunnel_at(&router->tunnels, end->tunnel);
+    struct tunnel *tunnel = tunnel_find(&router->tunnels, end->tunnel_id);
     struct buffer *arena = &router->outputs.arena;
     size_t begin = buffer_size(arena);
     size_t size = payload.size + TURTLE_DATA_OVERHEAD;
-    if (!turtle_data_write(arena, TURTLE_DATA, tunnel->id, payload) ||
+    if (!turtle_data_write(arena, TURTLE_DATA, end->tunnel_id, payload) ||
         !output_send_arena(&router->outputs, end->neighbour->number, TURTLE_DATA, begin, size))
         return false;
     tunnel->used = now;

@@ -2,12 +2,13 @@
 #include "tunnel/id_table.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-enum { FIRST_CELLS = 16 };
+enum { FIRST_CELLS = 16, CACHE_LINE = 64 };
 
-void id_table_init(struct id_table *table, const uint64_t key[2])
+void id_table_init(struct id_table *table, size_t cell_size, const uint64_t key[2])
 {
-    *table = (struct id_table){.key = {key[0], key[1]}};
+    *table = (struct id_table){.cell_size = (uint32_t)cell_size, .key = {key[0], key[1]}};
 }
 
 void id_table_free(struct id_table *table)
@@ -16,61 +17,67 @@ void id_table_free(struct id_table *table)
     table->cells = NULL;
 }
 
-static void put(struct id_table *table, struct id_cell cell)
+static struct id_cell *free_cell(const struct id_table *table, uint32_t id)
 {
-    uint32_t at = id_table_cell(table, cell.id);
-    while (table->cells[at].handle != 0)
+    uint32_t at = id_table_home(table, id);
+    while (id_table_at(table, at)->handle != 0)
         at = (at + 1) & table->mask;
-    table->cells[at] = cell;
+    return id_table_at(table, at);
 }
 
 static bool grow(struct id_table *table)
 {
-    size_t old_size = table->cells == NULL ? 0 : (size_t)table->mask + 1;
-    size_t size = old_size == 0 ? FIRST_CELLS : old_size * 2;
-    if (size > (size_t)UINT32_MAX / 2)
+    struct id_table old = *table;
+    size_t old_count = old.cells == NULL ? 0 : (size_t)old.mask + 1;
+    size_t count = old_count == 0 ? FIRST_CELLS : old_count * 2;
+    if (count > (size_t)UINT32_MAX / 2)
         return false;
-    struct id_cell *old = table->cells;
-    struct id_cell *cells = calloc(size, sizeof *cells);
+    uint8_t *cells = aligned_alloc(CACHE_LINE, count * table->cell_size);
     if (cells == NULL)
         return false;
+    memset(cells, 0, count * table->cell_size);
     table->cells = cells;
-    table->mask = (uint32_t)size - 1;
-    for (size_t i = 0; i < old_size; i++) {
-        if (old[i].handle != 0)
-            put(table, old[i]);
+    table->mask = (uint32_t)count - 1;
+    for (uint32_t i = 0; i < old_count; i++) {
+        const struct id_cell *cell = id_table_at(&old, i);
+        if (cell->handle != 0)
+            memcpy(free_cell(table, cell->id), cell, table->cell_size);
     }
-    free(old);
+    free(old.cells);
     return true;
 }
 
-bool id_table_add(struct id_table *table, uint32_t id, uint32_t handle)
+struct id_cell *id_table_add(struct id_table *table, uint32_t id, uint32_t handle)
 {
     if (table->cells == NULL || table->count + 1 > table->mask / 4 * 3) {
         if (!grow(table))
-            return false;
+            return NULL;
     }
-    put(table, (struct id_cell){id, handle});
+    struct id_cell *cell = free_cell(table, id);
+    *cell = (struct id_cell){id, handle};
     table->count++;
-    return true;
+    return cell;
 }
 
 /* Moves later cells of the run back instead of leaving a mark: finding stays short however often ids change.
  */
 void id_table_remove(struct id_table *table, uint32_t id)
 {
-    if (id_table_find(table, id) == 0)
+    struct id_cell *hole = id_table_cell(table, id);
+    if (hole == NULL)
         return;
-    uint32_t hole = id_table_cell(table, id);
-    while (table->cells[hole].id != id)
-        hole = (hole + 1) & table->mask;
-    for (uint32_t at = (hole + 1) & table->mask; table->cells[at].handle != 0; at = (at + 1) & table->mask) {
-        uint32_t home = id_table_cell(table, table->cells[at].id);
-        if (((at - home) & table->mask) >= ((at - hole) & table->mask)) {
-            table->cells[hole] = table->cells[at];
-            hole = at;
+    uint32_t hole_at = (uint32_t)((size_t)((uint8_t *)hole - table->cells) / table->cell_size);
+    for (uint32_t at = (hole_at + 1) & table->mask;; at = (at + 1) & table->mask) {
+        struct id_cell *cell = id_table_at(table, at);
+        if (cell->handle == 0)
+            break;
+        uint32_t home = id_table_home(table, cell->id);
+        if (((at - home) & table->mask) >= ((at - hole_at) & table->mask)) {
+            memcpy(hole, cell, table->cell_size);
+            hole = cell;
+            hole_at = at;
         }
     }
-    table->cells[hole] = (struct id_cell){0};
+    memset(hole, 0, table->cell_size);
     table->count--;
 }

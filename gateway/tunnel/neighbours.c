@@ -53,7 +53,7 @@ static struct neighbour *add(struct router *router, uint32_t number)
     uint32_t handle = pool_take(&router->neighbours);
     if (handle == 0)
         return NULL;
-    if (!id_table_add(&router->neighbour_numbers, number, handle)) {
+    if (id_table_add(&router->neighbour_numbers, number, handle) == NULL) {
         pool_return(&router->neighbours, handle);
         return NULL;
     }

@@ -123,14 +123,15 @@ static const char *judge_answer(const struct router *router, const struct neighb
 static const char *repeat_answer(const struct router *router, const struct neighbour *from,
                                  const struct request *request, struct tunnel *tunnel, uint64_t now)
 {
-    if (tunnel->sides[TOWARDS_ENDPOINT].neighbour != from->handle ||
-        tunnel->sides[TOWARDS_INITIATOR].neighbour != request->origin)
+    if (tunnel->neighbour[TOWARDS_ENDPOINT] != from->handle ||
+        tunnel->neighbour[TOWARDS_INITIATOR] != request->origin)
         return "tunnel-ok for a tunnel with other ends";
     if (request->own && end_at(router, tunnel->end)->home != &request->wanted->home)
         return "tunnel-ok for a tunnel to another hash";
-    if (tunnel->request == request->id)
+    struct tunnel_record *record = tunnel_record(&router->tunnels, tunnel);
+    if (record->request == request->id)
         return "tunnel-ok repeated";
-    tunnel->request = request->id;
+    record->request = request->id;
     tunnel->used = now;
     return NULL;
 }
@@ -153,10 +154,10 @@ static const char *accept_answer(struct router *router, struct neighbour *from, 
         dig_found(router, request->wanted);
         return NULL;
     }
-    uint32_t handle = tunnel_add(router, tunnel_id, neighbour_at(router, request->origin), from, 0, now);
-    if (handle == 0)
+    tunnel = tunnel_add(router, tunnel_id, neighbour_at(router, request->origin), from, 0, now);
+    if (tunnel == NULL)
         return "no room for the tunnel";
-    tunnel_at(&router->tunnels, handle)->request = request->id;
+    tunnel_record(&router->tunnels, tunnel)->request = request->id;
     return NULL;
 }
 

@@ -17,13 +17,12 @@ void pool_free(struct pool *pool)
     pool_init(pool, pool->record_size, pool->limit);
 }
 
-/* Blocks begin on a cache line: a 64-byte record then costs one miss. */
 static bool block_for(struct pool *pool, uint32_t position)
 {
     unsigned block = 31U - (unsigned)__builtin_clz(position / POOL_FIRST + 1);
     if (pool->blocks[block] == NULL) {
         size_t size = ((size_t)POOL_FIRST << block) * pool->record_size;
-        pool->blocks[block] = aligned_alloc(64, (size + 63) / 64 * 64);
+        pool->blocks[block] = malloc(size);
     }
     return pool->blocks[block] != NULL;
 }

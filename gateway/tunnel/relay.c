@@ -33,7 +33,7 @@ static const char *deliver(struct router *router, const struct tunnel *tunnel, s
     const struct end *end = end_at(router, tunnel->end);
     output->neighbour = end->neighbour->number;
     output->tunnel = end->number;
-    output->tunnel_id = tunnel->id;
+    output->tunnel_id = id;
     memcpy(output->hash, end->home->hash, sizeof output->hash);
     output->role = end->home->role;
     output->payload = payload;
@@ -51,9 +51,9 @@ const char *relay_receive(struct router *router, struct neighbour *from, struct 
     if (tunnel == NULL)
         return "item for an unknown tunnel";
     enum tunnel_side next;
-    if (tunnel->sides[TOWARDS_ENDPOINT].neighbour == from->handle)
+    if (tunnel->neighbour[TOWARDS_ENDPOINT] == from->handle)
         next = TOWARDS_INITIATOR;
-    else if (tunnel->sides[TOWARDS_INITIATOR].neighbour == from->handle)
+    else if (tunnel->neighbour[TOWARDS_INITIATOR] == from->handle)
         next = TOWARDS_ENDPOINT;
     else
         return "item for a tunnel of other neighbours";
@@ -63,7 +63,7 @@ const char *relay_receive(struct router *router, struct neighbour *from, struct 
     if (tunnel->end != 0)
         return deliver(router, tunnel, item);
 
-    const struct neighbour *to = neighbour_at(router, tunnel->sides[next].neighbour);
+    const struct neighbour *to = neighbour_at(router, tunnel->neighbour[next]);
     router->stats.items_forwarded++;
     router->stats.bytes_forwarded += item.size;
     if (to->generation != from->generation)

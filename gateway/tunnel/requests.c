@@ -22,7 +22,7 @@ void request_table_init(struct request_table *table, const uint64_t key[2], size
                         struct list *(*list_of)(struct neighbour *), bool refuse_fullest)
 {
     *table = (struct request_table){.list_of = list_of, .refuse_fullest = refuse_fullest};
-    id_table_init(&table->ids, key);
+    id_table_init(&table->ids, sizeof(struct id_cell), key);
     pool_init(&table->pool, sizeof(struct request), limit);
 }
 
@@ -79,7 +79,7 @@ struct request *request_add(struct router *router, struct request_table *table, 
     uint32_t handle = pool_take(&table->pool);
     if (handle == 0)
         return NULL;
-    if (!id_table_add(&table->ids, id, handle)) {
+    if (id_table_add(&table->ids, id, handle) == NULL) {
         pool_return(&table->pool, handle);
         return NULL;
     }

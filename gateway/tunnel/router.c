@@ -11,10 +11,7 @@
  * runs at most once a second, so that timers are not set for single entries. */
 enum { CLEANED_AT_A_TIME = 4096, CLEANING_MS = 1000 };
 
-enum {
-    NEIGHBOURS_LIMIT = 65536,
-    OWN_PER_NEIGHBOUR_MOST = 32768 /* so that all their ends fit among the outputs */
-};
+enum { OWN_PER_NEIGHBOUR_MOST = 32768 /* so that all their ends fit among the outputs */ };
 
 static size_t option(size_t value, size_t otherwise, size_t most)
 {
@@ -62,7 +59,7 @@ struct router *router_new(const struct router_options *options, const struct ran
     uint64_t key[2] = {random_u64(random), random_u64(random)};
     router->outputs.arena = buffer_make(ARENA_LIMIT);
     pool_init(&router->neighbours, sizeof(struct neighbour), NEIGHBOURS_LIMIT);
-    id_table_init(&router->neighbour_numbers, key);
+    id_table_init(&router->neighbour_numbers, sizeof(struct id_cell), key);
     pool_init(&router->ends, sizeof(struct end), (1U << END_BITS) - 1);
     request_table_init(&router->requests, key, router->options.request_limit, remembered_of, false);
     request_table_init(&router->searches, key, SEARCHES_REMEMBERED, searches_of, true);
@@ -190,7 +187,7 @@ void router_stats(const struct router *router, struct router_stats *out)
     out->outputs_lost = router->outputs.lost;
     out->neighbours = router->all_count;
     out->tunnels_own = router->tunnels.own;
-    out->tunnels_relayed = router->tunnels.pool.taken - router->tunnels.own;
+    out->tunnels_relayed = router->tunnels.records.taken - router->tunnels.own;
     out->requests = router->requests.pool.taken;
     out->served = HASH_COUNT(router->served);
     out->wanted = HASH_COUNT(router->wanted);
@@ -206,18 +203,18 @@ void router_each_tunnel(const struct router *router, uint64_t now,
 {
     const struct tunnel_table *table = &router->tunnels;
     for (unsigned slot = 0; slot < WHEEL_SLOTS; slot++) {
-        uint32_t next;
-        for (uint32_t handle = table->wheel[slot].first; handle != 0; handle = next) {
-            const struct tunnel *tunnel = tunnel_at(table, handle);
-            next = tunnel->wheel.next;
+        const struct tunnel_record *record;
+        for (uint32_t handle = table->wheel[slot].first; handle != 0; handle = record->wheel.next) {
+            record = pool_at(&table->records, handle);
+            const struct tunnel *tunnel = tunnel_find(table, record->id);
             fn(arg, &(struct router_tunnel){
-                        .tunnel_id = tunnel->id,
+                        .tunnel_id = record->id,
                         .role = tunnel->end == 0 ? -1 : (int)end_at(router, tunnel->end)->home->role,
-                        .towards_initiator = number_of(router, tunnel->sides[TOWARDS_INITIATOR].neighbour),
-                        .towards_endpoint = number_of(router, tunnel->sides[TOWARDS_ENDPOINT].neighbour),
+                        .towards_initiator = number_of(router, tunnel->neighbour[TOWARDS_INITIATOR]),
+                        .towards_endpoint = number_of(router, tunnel->neighbour[TOWARDS_ENDPOINT]),
                         .bytes = tunnel->bytes,
                         .idle_ms = now - tunnel->used,
-                        .age_ms = now - router->began - tunnel->created * UINT64_C(1000),
+                        .age_ms = now - router->began - record->created * UINT64_C(1000),
                     });
         }
     }

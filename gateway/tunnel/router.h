@@ -13,7 +13,7 @@
  * that was received). Outputs not yet taken survive the next call; their views of a received item only live
  * as long as that item.
  *
- * A relayed tunnel takes 64 bytes and 11 to 21 more in the id table, a remembered request 88 and as much. */
+ * A relayed tunnel takes 79 to 121 bytes, a remembered request 99 to 109. */
 struct router;
 
 struct router_options {

@@ -16,6 +16,7 @@
  * where a neighbour is meant. */
 
 enum {
+    NEIGHBOURS_LIMIT = 65535,
     DEPTH_LIMIT = 6,           /* protocol 02 §6 */
     ANSWERS_PER_NEIGHBOUR = 4, /* of ANSWERS_PER_REQUEST: so that one liar cannot use them all up */
     SEARCHES_REMEMBERED = 120, /* protocol 21 §4 */
@@ -65,7 +66,7 @@ struct home {
 struct end {
     uint64_t number; /* serial number << END_BITS | handle: fits a JavaScript number */
     struct home *home;
-    uint32_t tunnel;
+    uint32_t tunnel_id;
     struct neighbour *neighbour;
     bool confirmed;
     struct end *prev, *next;                     /* of home */

@@ -165,7 +165,7 @@ static bool answer(struct router *router, struct served *served, struct neighbou
         if (end == NULL)
             return false;
     } else {
-        tunnel->request = request;
+        tunnel_record(&router->tunnels, tunnel)->request = request;
         tunnel->used = now;
     }
     count_for(served, end, asked);

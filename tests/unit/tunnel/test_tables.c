@@ -19,15 +19,27 @@ static void test_ids_come_and_go(void **state)
     struct random_source random = random_from_seed(&seeded, 1);
     uint32_t model[IDS] = {0};
     size_t held = 0;
+    struct wide {
+        struct id_cell cell;
+        uint32_t rest[6];
+    };
     struct id_table table;
-    id_table_init(&table, (uint64_t[2]){random_u64(&random), random_u64(&random)});
+    id_table_init(&table, sizeof(struct wide), (uint64_t[2]){random_u64(&random), random_u64(&random)});
     assert_int_equal(id_table_find(&table, 0), 0);
     for (uint32_t step = 1; step <= STEPS; step++) {
         uint32_t which = random_below(&random, IDS);
         uint32_t id = which * 0x01000193U; /* 0 among them */
         assert_int_equal(id_table_find(&table, id), model[which]);
+        const struct wide *found = (const struct wide *)id_table_cell(&table, id);
+        for (size_t i = 0; found != NULL && i < 6; i++)
+            assert_int_equal(found->rest[i], model[which] + i);
         if (model[which] == 0 && random_below(&random, 2) == 0) {
-            assert_true(id_table_add(&table, id, step));
+            struct wide *added = (struct wide *)id_table_add(&table, id, step);
+            assert_non_null(added);
+            for (uint32_t i = 0; i < 6; i++) {
+                assert_int_equal(added->rest[i], 0);
+                added->rest[i] = step + i;
+            }
             model[which] = step;
             held++;
         } else if (model[which] != 0) {
