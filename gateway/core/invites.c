@@ -41,8 +41,9 @@ struct offer {
     struct buffer blob; /* opening: what is to be decrypted */
     int64_t hint_expires;
     json_t *warnings;
-    bool named; /* the inviter's key came with the call */
-    struct error *error;
+    bool named;            /* the inviter's key came with the call */
+    struct contact *guess; /* whose key was tried, or is meant by the invite itself */
+    struct error *error;   /* why the guess failed */
 };
 
 static void offer_free(struct offer *offer)
@@ -293,30 +294,46 @@ static struct route *route_with_hash(const struct account *account, const uint8_
 
 static void decrypt(struct offer *offer, struct contact *inviter);
 
+/* The likely inviter was not the one: opened without a key, the invite tells whose it is. */
+static void open_failed(struct offer *offer, const struct keyring_answer *answer)
+{
+    struct account *account = offer->account;
+    enum error_code code = answer->error->code;
+    if (code == ERROR_DENIED && offer->contact != NULL && !offer->named && offer->guess == NULL) {
+        offer->guess = offer->contact;
+        error_set(&offer->error, code, "%s", answer->error->text);
+        decrypt(offer, NULL);
+        return;
+    }
+    if (code != ERROR_NOT_FOUND || offer->named || offer->contact != NULL) {
+        offer_fail(offer, answer->error);
+        return;
+    }
+    struct contact *inviter = contact_by_id(account, answer->fingerprint + 12);
+    if (inviter != NULL && inviter == offer->guess) {
+        offer_fail(offer, offer->error);
+    } else if (inviter != NULL) {
+        offer->guess = inviter;
+        decrypt(offer, inviter);
+    } else {
+        char id[17];
+        hex_upper(id, answer->fingerprint + 12, 8);
+        struct error *error = NULL;
+        error_set(&error, ERROR_NOT_FOUND,
+                  "this invite was made by key %s, which is no contact; add the inviter's key with "
+                  "contact.add first",
+                  id);
+        offer_fail(offer, error);
+        error_free(error);
+    }
+}
+
 static void invite_opened(void *arg, const struct keyring_answer *answer)
 {
     struct offer *offer = arg;
     struct account *account = offer->account;
     if (answer->error != NULL) {
-        /* Decrypted, but made by somebody else than was thought: now it is known by whom. */
-        struct contact *inviter = answer->error->code == ERROR_NOT_FOUND && !offer->named
-                                      ? contact_by_id(account, answer->fingerprint + 12)
-                                      : NULL;
-        if (inviter != NULL && inviter != offer->contact) {
-            decrypt(offer, inviter);
-        } else if (answer->error->code == ERROR_NOT_FOUND) {
-            char id[17];
-            hex_upper(id, answer->fingerprint + 12, 8);
-            struct error *error = NULL;
-            error_set(&error, ERROR_NOT_FOUND,
-                      "this invite was made by key %s, which is no contact; add the inviter's key with "
-                      "contact.add first",
-                      id);
-            offer_fail(offer, error);
-            error_free(error);
-        } else {
-            offer_fail(offer, answer->error);
-        }
+        open_failed(offer, answer);
         return;
     }
     int64_t now = clock_wall_ms() / 1000;
