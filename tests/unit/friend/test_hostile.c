@@ -142,8 +142,20 @@ static void test_forged_short_invite(void **state)
     memcpy(key.pgp_id, d->identity.fingerprint + 12, 8);
     assert_true(pgp_key_write(&item, &key)); /* somebody else's key under the awaited id */
     actor_say(actor, buffer_view(&item));
+    /* Nor does it lead us elsewhere. */
+    struct contact_item contact = {
+        .vs_disc = 2,
+        .external4 = {.family = 4, .bytes = {203, 0, 113, 5}, .port = 7812},
+    };
+    memcpy(contact.location, d->identity.location, 16);
+    memcpy(contact.pgp_id, key.pgp_id, 8);
+    buffer_clear(&item);
+    assert_true(contact_write(&item, &contact));
+    actor_say(actor, buffer_view(&item));
     actor_dial(actor, a);
-    run_until(fixture, strstr(status_of(a, d).reason, "another PGP key"));
+    run_until(fixture, status_of(a, d).items_in == 3);
+    assert_non_null(strstr(status_of(a, d).reason, "another PGP key"));
+    assert_int_equal(set_find(a->friends, d->identity.location)->record.address_count, 0);
     assert_int_equal(status_of(a, d).state, FRIEND_LIMITED);
     assert_int_equal(fixture->keyring->checked, 0);
     actor_free(actor);
