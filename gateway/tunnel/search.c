@@ -43,12 +43,13 @@ static const char *receive_request(struct router *router, struct neighbour *from
     return NULL;
 }
 
+/* As the original counts, which takes every 50 bytes of another result than files for one hit; but each item
+ * counts. */
 static uint32_t hits_in(const struct turtle_search *search, struct bytes item)
 {
-    if (search->subtype != TURTLE_SEARCH_RESULT)
-        return 1;
-    struct reader reader = reader_of((struct bytes){item.data + search->depth_offset + 2, 4});
-    return read_u32(&reader);
+    uint32_t number = item_u32(item.data + search->depth_offset + 2); /* of files, or of bytes */
+    uint32_t hits = search->subtype == TURTLE_SEARCH_RESULT ? number : number / BYTES_PER_HIT;
+    return hits > 0 ? hits : 1;
 }
 
 static const char *receive_result(struct router *router, const struct neighbour *from,
@@ -62,12 +63,12 @@ static const char *receive_result(struct router *router, const struct neighbour 
     if (answer_late(request, from, true, now))
         return "result too late";
     uint32_t most = search->subtype == TURTLE_SEARCH_RESULT ? SEARCH_HITS_FILES : SEARCH_HITS_GENERIC;
-    uint32_t hits = hits_in(search, item);
-    if (request->hits >= most || hits > most - request->hits)
+    if (request->hits >= most)
         return "too many results for one search";
     if (request->origin == 0)
         return NULL;
-    request->hits += hits;
+    uint32_t hits = hits_in(search, item);
+    request->hits += hits < most ? hits : most;
     const struct neighbour *to = neighbour_at(router, request->origin);
     /* 0.5 hides how far the result came from; 0.6 writes nothing there. */
     uint16_t depth = to->generation == TURTLE_05 ? (uint16_t)(2 + random_below(&router->random, 256)) : 0;

@@ -348,14 +348,15 @@ static const char *receive_hits(struct single *single, uint32_t from, uint32_t r
     return single_receive_buffer(single, from, &item);
 }
 
-static const char *receive_other_hit(struct single *single, uint32_t from, uint32_t request)
+static const char *receive_other_hit(struct single *single, uint32_t from, uint32_t request, uint32_t size)
 {
-    struct buffer item = buffer_make(1024);
+    static const uint8_t result[4096];
+    struct buffer item = buffer_make(sizeof result + 64);
     size_t begin = item_begin(&item, SERVICE_TURTLE, TURTLE_SEARCH_GENERIC_RESULT);
     buffer_u32(&item, request);
     buffer_u16(&item, 0);
-    buffer_u32(&item, 3);
-    buffer_append_string(&item, "hit");
+    buffer_u32(&item, size);
+    buffer_append(&item, result, size);
     assert_true(item_end(&item, begin));
     return single_receive_buffer(single, from, &item);
 }
@@ -390,14 +391,16 @@ static void test_searches_are_relayed_within_limits(void **state)
     assert_int_equal(single->count, 1);
     assert_int_equal(single->outputs[0].neighbour, A);
     assert_int_equal(single->outputs[0].priority, 3);
-    assert_string_equal(receive_hits(single, C, 7, 1001), "too many results for one search");
-    assert_null(receive_hits(single, C, 7, 1000));
-    assert_string_equal(receive_hits(single, C, 7, 0), "too many results for one search");
-    for (int i = 0; i < 100; i++)
-        assert_null(receive_other_hit(single, B, 9));
-    assert_string_equal(receive_other_hit(single, B, 9), "too many results for one search");
+    assert_null(receive_hits(single, C, 7, 999));
+    assert_null(receive_hits(single, C, 7, 0)); /* the last one */
+    assert_string_equal(receive_hits(single, C, 7, 1), "too many results for one search");
+    for (int i = 0; i < 50; i++)
+        assert_null(receive_other_hit(single, B, 9, 3));
+    assert_null(receive_other_hit(single, B, 9, 49 * 50 + 49));
+    assert_null(receive_other_hit(single, B, 9, 4000));
+    assert_string_equal(receive_other_hit(single, B, 9, 3), "too many results for one search");
     single->now += 20001;
-    assert_string_equal(receive_other_hit(single, C, 9), "result too late");
+    assert_string_equal(receive_other_hit(single, C, 9, 3), "result too late");
     single_free(single);
 }
 
