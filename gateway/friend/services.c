@@ -191,7 +191,7 @@ enum services_verdict services_receive(struct services *services, struct bytes i
             return SERVICES_DROPPED;
         return receive_discovery(services, header.subtype, item, now_us, out, news);
     case SERVICE_HEARTBEAT:
-        if (!services->heartbeat || item.size != sizeof heartbeat_item)
+        if (!services->heartbeat || !bytes_equal(item, bytes_of(heartbeat_item, sizeof heartbeat_item)))
             return SERVICES_DROPPED;
         services->heartbeat_us = now_us;
         return SERVICES_DONE;

@@ -213,7 +213,9 @@ static void test_silence(void **state)
     assert_true(services_silent(&services, 110 * SECOND + 1));
     receive_hex("02aabbcc00000008", 105 * SECOND); /* the probe is no sign of life */
     assert_true(services_silent(&services, 110 * SECOND + 1));
-    receive_hex("0200160100000008", 105 * SECOND);
+    assert_int_equal(receive_hex("0200160200000008", 105 * SECOND), SERVICES_DROPPED); /* no heartbeat */
+    assert_int_equal(services.heartbeat_us, SECOND);
+    assert_int_equal(receive_hex("0200160100000008", 105 * SECOND), SERVICES_DONE);
     assert_false(services_silent(&services, 205 * SECOND));
     assert_true(services_silent(&services, 205 * SECOND + 1));
 }
