@@ -139,9 +139,10 @@ bool addresses_learn(struct friend_record *record, const struct contact_item *co
     changed |= learn(record, &contact->external6, peer);
     changed |= learn(record, &contact->local4, peer);
     changed |= learn(record, &contact->local6, peer);
-    if (!record->dns[0] && contact->dyndns[0] && contact->external4.port != 0) {
+    uint16_t port = contact->external4.port ? contact->external4.port : contact->local4.port;
+    if (!record->dns[0] && contact->dyndns[0] && port != 0) { /* protocol 11 §3.2 */
         snprintf(record->dns, sizeof record->dns, "%s", contact->dyndns);
-        record->dns_port = contact->external4.port;
+        record->dns_port = port;
         changed = true;
     }
     return changed;

@@ -154,6 +154,23 @@ static void test_learn(void **state)
     assert_address(&record, 15, "198.51.100.93:1000");
 }
 
+/* A friend that does not know its external address still knows its port. */
+static void test_learn_name(void **state)
+{
+    (void)state;
+    struct friend_record record = {0};
+    struct sockaddr_storage far = parse("203.0.113.9:40000");
+    struct contact_item contact = {.hidden = false};
+    snprintf(contact.dyndns, sizeof contact.dyndns, "node.example.org");
+    assert_false(addresses_learn(&record, &contact, &far));
+    assert_string_equal(record.dns, "");
+    contact.local4 = ip("192.168.1.10:7812");
+    assert_true(addresses_learn(&record, &contact, &far));
+    assert_string_equal(record.dns, "node.example.org");
+    assert_int_equal(record.dns_port, 7812);
+    assert_int_equal(record.address_count, 0);
+}
+
 static void test_learn_hidden(void **state)
 {
     (void)state;
@@ -265,9 +282,10 @@ static void test_socks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_waits), cmocka_unit_test(test_rounds),       cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_learn), cmocka_unit_test(test_learn_hidden), cmocka_unit_test(test_attempts),
-        cmocka_unit_test(test_socks),
+        cmocka_unit_test(test_waits),      cmocka_unit_test(test_rounds),
+        cmocka_unit_test(test_addresses),  cmocka_unit_test(test_learn),
+        cmocka_unit_test(test_learn_name), cmocka_unit_test(test_learn_hidden),
+        cmocka_unit_test(test_attempts),   cmocka_unit_test(test_socks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
