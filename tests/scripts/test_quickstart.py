@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -150,6 +151,7 @@ def refusals(state):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
     state = tempfile.mkdtemp(prefix="rg-", dir="/tmp")
     try:
         first = first_start(state)
