@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "core/changes.h"
 #include "core/commands.h"
+#include "core/contacts.h"
 #include "core/conversations.h"
 #include "core/password.h"
 #include "core/rows.h"
@@ -54,8 +55,7 @@ void account_free(struct account *account)
     HASH_ITER(hh, account->contacts, contact, next_contact)
     {
         HASH_DELETE(hh, account->contacts, contact);
-        buffer_free(&contact->key_block);
-        free(contact);
+        contact_free(contact);
     }
     ring_clear(account);
     OPENSSL_cleanse(account->key, sizeof account->key);
@@ -82,13 +82,30 @@ struct adding {
     struct call *call;
     struct account *account;
     char password[64]; /* made here: told once */
+    bool asked;        /* the keyring was asked for the key */
 };
+
+static void home_forgotten(void *arg, const struct keyring_answer *answer)
+{
+    (void)arg;
+    if (answer->error != NULL)
+        log_warn("core", "event=home-not-removed error=\"%s\"", answer->error->text);
+}
+
+static void forget_home(const struct account *account)
+{
+    char home[24];
+    snprintf(home, sizeof home, "%lld", (long long)account->id);
+    keyring_forget(account->gateway->keyring, home, home_forgotten, NULL);
+}
 
 static void adding_end(struct adding *adding, const struct error *error)
 {
     struct account *account = adding->account;
     if (error != NULL) {
         call_fail_copy(adding->call, error);
+        if (adding->asked)
+            forget_home(account);
         account_free(account);
     } else {
         HASH_ADD(hh, account->gateway->accounts, id, sizeof account->id, account);
@@ -158,6 +175,7 @@ static void password_hashed(void *arg, const char *hash, bool matches)
                                                            account_key_ready, adding)
                                    : keyring_create(gateway->keyring, &secret, account->person, false,
                                                     progress, account_key_ready, adding);
+    adding->asked = request != 0;
     if (request == 0)
         adding_end(adding, &(struct error){ERROR_UNAVAILABLE, "the keyring is busy; try again"});
 }
@@ -189,6 +207,7 @@ bool do_account_add(struct call *call, struct error **error)
     account->gateway = gateway;
     account->epoch = 1;
     account->created = clock_wall_ms();
+    account->change = account->last_change = account->ring_floor = 1;
     account->reserved_change = CHANGE_BLOCK;
     account->avatar = buffer_make(CHAT_AVATAR_LIMIT);
     /* The first account is its gateway's operator: most gateways have one person. */
@@ -267,6 +286,7 @@ static void account_changed(void *arg, const struct error *error)
 {
     struct setting *setting = arg;
     struct account *account = setting->call->account;
+    account->setting = false;
     if (error != NULL) {
         call_fail_copy(setting->call, error);
         buffer_free(&setting->avatar);
@@ -293,9 +313,15 @@ static void account_changed(void *arg, const struct error *error)
 static bool setting_commit(struct setting *setting, struct error **error)
 {
     struct account *account = setting->call->account;
+    if (account->removed)
+        return error_set(error, ERROR_NOT_FOUND, "the account was removed");
+    if (account->setting)
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "another setting of this account is being stored; try again in a moment");
     struct write *write = write_begin(account->gateway, account);
     if (write == NULL)
         return error_set(error, ERROR_INTERNAL, "out of memory");
+    account->setting = true;
     setting->change = write_change(write);
     struct account changed = *account;
     changed.typing = setting->typing;
@@ -400,13 +426,6 @@ bool do_account_password(struct call *call, struct error **error)
     return started || error_set(error, ERROR_INTERNAL, "out of memory");
 }
 
-static void home_forgotten(void *arg, const struct keyring_answer *answer)
-{
-    (void)arg;
-    if (answer->error != NULL)
-        log_warn("core", "event=home-not-removed error=\"%s\"", answer->error->text);
-}
-
 static void account_removed(void *arg, const struct error *error)
 {
     struct call *call = arg;
@@ -415,8 +434,10 @@ static void account_removed(void *arg, const struct error *error)
         call_fail_copy(call, error);
         return;
     }
-    char home[24];
-    snprintf(home, sizeof home, "%lld", (long long)account->id);
+    if (account->removed) { /* asked for twice at once */
+        call_done(call, NULL);
+        return;
+    }
     struct conversation *conversation, *next;
     HASH_ITER(hh, account->conversations, conversation, next)
     {
@@ -430,9 +451,9 @@ static void account_removed(void *arg, const struct error *error)
     /* Commits under way may still speak of it: it is freed with the gateway. */
     account->next_grave = call->gateway->account_graves;
     call->gateway->account_graves = account;
-    keyring_forget(call->gateway->keyring, home, home_forgotten, NULL);
-    call->account = NULL;
+    forget_home(account);
     call_done(call, NULL);
+    conversations_drain(call->gateway);
 }
 
 bool do_account_remove(struct call *call, struct error **error)

@@ -106,7 +106,7 @@ struct pull {
     json_t *lines; /* history */
     struct ring_entry *entries;
     size_t count, room;
-    bool full, reversed;
+    bool full, reversed, failed;
 };
 
 static void pull_free(struct pull *pull)
@@ -120,6 +120,7 @@ static void pull_free(struct pull *pull)
 
 static void pull_add(struct pull *pull, int64_t change, const char *kind, json_t *object)
 {
+    pull->failed |= object == NULL;
     if (change <= pull->after || change > pull->upto || object == NULL) {
         json_decref(object);
         return;
@@ -128,6 +129,7 @@ static void pull_add(struct pull *pull, int64_t change, const char *kind, json_t
         size_t room = pull->room > 0 ? pull->room * 2 : 64;
         struct ring_entry *entries = realloc(pull->entries, room * sizeof *entries);
         if (entries == NULL) {
+            pull->failed = true;
             json_decref(object);
             return;
         }
@@ -140,6 +142,12 @@ static void pull_add(struct pull *pull, int64_t change, const char *kind, json_t
 
 static void pull_answer(struct pull *pull)
 {
+    if (pull->failed) {
+        /* A cursor that went on would skip what is missing. */
+        call_fail(pull->call, NULL);
+        pull_free(pull);
+        return;
+    }
     qsort(pull->entries, pull->count, sizeof *pull->entries, by_change);
     size_t shown = pull->count < pull->max ? pull->count : pull->max;
     bool more = shown < pull->count || pull->full;
@@ -223,7 +231,8 @@ bool do_changes(struct call *call, struct error **error)
         return true;
     }
     pull->entries = malloc(RING_SIZE * sizeof *pull->entries);
-    if (pull->entries != NULL) {
+    pull->failed = pull->entries == NULL;
+    if (!pull->failed) {
         pull->room = RING_SIZE;
         pull->count = ring_select(account, after, pull->upto, pull->entries);
         for (size_t i = 0; i < pull->count; i++)

@@ -18,7 +18,7 @@ struct contact *contact_by_handle(const struct account *account, const char *han
     struct contact *contact, *next;
     HASH_ITER(hh, account->contacts, contact, next)
     {
-        if (strcmp(contact->handle, handle) == 0)
+        if (strcmp(contact->naming.handle, handle) == 0)
             return contact;
     }
     return NULL;
@@ -89,7 +89,8 @@ struct ensure {
     char name[NAME_SIZE];
     contact_fn *done;
     void *arg;
-    struct contact *contact;
+    struct contact *contact;    /* being stored */
+    struct ensure *prev, *next; /* account->ensures: those being stored */
 };
 
 static void ensure_end(struct ensure *ensure, struct contact *contact, const struct error *error)
@@ -107,6 +108,7 @@ static void ensure_stored(void *arg, const struct error *error)
 {
     struct ensure *ensure = arg;
     struct contact *contact = ensure->contact;
+    DL_DELETE(ensure->account->ensures, ensure);
     if (error != NULL) {
         ensure_end(ensure, NULL, error);
         return;
@@ -117,13 +119,47 @@ static void ensure_stored(void *arg, const struct error *error)
     ensure_end(ensure, contact, NULL);
 }
 
+static bool handle_taken(const struct account *account, const char *handle)
+{
+    const struct ensure *other;
+    DL_FOREACH(account->ensures, other)
+    {
+        if (strcmp(other->contact->naming.handle, handle) == 0)
+            return true;
+    }
+    return contact_by_handle(account, handle) != NULL;
+}
+
 static void unique_handle(const struct account *account, char *handle, const char *name)
 {
     char base[HANDLE_SIZE];
     handle_propose(base, sizeof base, name);
     snprintf(handle, HANDLE_SIZE, "%s", base);
-    for (unsigned n = 2; contact_by_handle(account, handle) != NULL; n++)
+    for (unsigned n = 2; handle_taken(account, handle); n++)
         snprintf(handle, HANDLE_SIZE, "%.20s-%u", base, n);
+}
+
+/* An id stands for one key: another one with the same id is made to be taken for it. */
+static bool id_free(const struct account *account, const uint8_t fingerprint[20], struct error **error)
+{
+    const struct contact *known = contact_by_id(account, fingerprint + 12);
+    const struct ensure *other;
+    DL_FOREACH(account->ensures, other)
+    {
+        if (memcmp(other->contact->fingerprint, fingerprint, 20) == 0)
+            return error_set(error, ERROR_UNAVAILABLE,
+                             "this key is being added already; try again in a moment");
+        if (memcmp(other->contact->fingerprint + 12, fingerprint + 12, 8) == 0)
+            known = other->contact;
+    }
+    if (known == NULL || memcmp(known->fingerprint, fingerprint, 20) == 0)
+        return true;
+    char has[41], offered[41];
+    hex_upper(has, known->fingerprint, 20);
+    hex_upper(offered, fingerprint, 20);
+    return error_set(error, ERROR_DENIED,
+                     "two keys with one short id: %s is a contact, %s was given; one is a forgery", has,
+                     offered);
 }
 
 static void ensure_checked(void *arg, const struct keyring_answer *answer)
@@ -142,6 +178,11 @@ static void ensure_checked(void *arg, const struct keyring_answer *answer)
         ensure_end(ensure, known, NULL);
         return;
     }
+    if (!id_free(account, answer->fingerprint, &error)) {
+        ensure_end(ensure, NULL, error);
+        error_free(error);
+        return;
+    }
     struct contact *contact = calloc(1, sizeof *contact);
     struct write *write = contact != NULL ? write_begin(account->gateway, account) : NULL;
     if (write == NULL) {
@@ -158,12 +199,12 @@ static void ensure_checked(void *arg, const struct keyring_answer *answer)
     contact->key_block = buffer_make(1 << 16);
     bool fits = buffer_append_bytes(&contact->key_block, answer->block);
     memcpy(contact->fingerprint, answer->fingerprint, 20);
-    text_copy(contact->name, sizeof contact->name, name);
+    text_copy(contact->naming.name, sizeof contact->naming.name, name);
     if (ensure->handle[0] != '\0')
-        text_copy(contact->handle, sizeof contact->handle, ensure->handle);
+        text_copy(contact->naming.handle, sizeof contact->naming.handle, ensure->handle);
     else
-        unique_handle(account, contact->handle, contact->name);
-    text_copy(contact->presence, sizeof contact->presence, "open");
+        unique_handle(account, contact->naming.handle, contact->naming.name);
+    text_copy(contact->naming.presence, sizeof contact->naming.presence, "open");
     contact->created = clock_wall_ms();
     contact->change = write_change(write);
     ensure->contact = contact;
@@ -174,6 +215,7 @@ static void ensure_checked(void *arg, const struct keyring_answer *answer)
         error_free(error);
         return;
     }
+    DL_APPEND(account->ensures, ensure);
     put_contact(write->batch, contact);
     write_commit(write, ensure_stored, ensure);
 }
@@ -189,7 +231,6 @@ bool contact_ensure(struct account *account, const char *key_text, const char *h
     ensure->arg = arg;
     ensure->block = buffer_make(1 << 16);
     struct openpgp_key key;
-    struct contact *same_id;
     bool good = key_from_text(&ensure->block, key_text, error) &&
                 openpgp_key_parse(&key, buffer_view(&ensure->block), error);
     if (good && !key.can_encrypt)
@@ -198,15 +239,7 @@ bool contact_ensure(struct account *account, const char *key_text, const char *h
                          "the account's key");
     if (good && memcmp(key.fingerprint, account->fingerprint, 20) == 0)
         good = error_set(error, ERROR_INVALID, "this is the account's own key");
-    if (good && (same_id = contact_by_id(account, key.id)) != NULL &&
-        memcmp(same_id->fingerprint, key.fingerprint, 20) != 0) {
-        char known[41], offered[41];
-        hex_upper(known, same_id->fingerprint, 20);
-        hex_upper(offered, key.fingerprint, 20);
-        good = error_set(error, ERROR_DENIED,
-                         "two keys with one short id: %s is a contact, %s was given; one is a forgery", known,
-                         offered);
-    }
+    good = good && id_free(account, key.fingerprint, error);
     if (good && handle != NULL) {
         if (!handle_valid(handle))
             good = error_set(error, ERROR_INVALID,
@@ -228,22 +261,44 @@ bool contact_ensure(struct account *account, const char *key_text, const char *h
     return good;
 }
 
-struct conversation *contact_conversation(struct contact *contact, bool *made)
+static struct conversation *conversation_new(struct contact *contact)
 {
-    *made = contact->conversation == NULL;
-    if (!*made)
-        return contact->conversation;
     struct conversation *conversation = calloc(1, sizeof *conversation);
     if (conversation == NULL)
         return NULL;
     conversation->id = next_id(contact->account->gateway);
     conversation->account = contact->account;
     conversation->contact = contact;
-    conversation->open = true;
+    conversation->standing.open = true;
     conversation->created = conversation->since = clock_wall_ms();
     conversation->state = CHAT_NO_TUNNEL;
     conversation->reason = "no tunnel was asked for yet";
     return conversation;
+}
+
+struct conversation *contact_conversation(struct contact *contact)
+{
+    if (contact->conversation != NULL)
+        return contact->conversation;
+    if (contact->coming == NULL)
+        contact->coming = conversation_new(contact);
+    return contact->coming;
+}
+
+void contact_free(struct contact *contact)
+{
+    if (contact->coming != NULL)
+        conversation_free(contact->coming);
+    buffer_free(&contact->key_block);
+    free(contact);
+}
+
+struct contact contact_as_asked(const struct contact *contact)
+{
+    struct contact asked = *contact;
+    if (contact->asking > 0)
+        asked.naming = contact->asked;
+    return asked;
 }
 
 /* --- commands */
@@ -290,27 +345,24 @@ bool do_contact_show(struct call *call, struct error **error)
 
 struct contact_write {
     struct call *call;
-    int64_t id, change;
-    char handle[HANDLE_SIZE], name[NAME_SIZE], presence[8];
+    struct contact *contact; /* never freed before the gateway */
+    int64_t change;
+    struct naming naming;
 };
 
 static void contact_changed(void *arg, const struct error *error)
 {
     struct contact_write *work = arg;
-    struct account *account = work->call->account;
-    struct contact *contact = NULL;
-    HASH_FIND(hh, account->contacts, &work->id, sizeof work->id, contact);
-    if (error != NULL || contact == NULL) {
-        call_fail_copy(work->call,
-                       error != NULL ? error : &(struct error){ERROR_NOT_FOUND, "the contact was removed"});
+    struct contact *contact = work->contact;
+    contact->asking--;
+    if (error != NULL) {
+        call_fail_copy(work->call, error);
         free(work);
         return;
     }
-    memcpy(contact->handle, work->handle, sizeof contact->handle);
-    memcpy(contact->name, work->name, sizeof contact->name);
-    memcpy(contact->presence, work->presence, sizeof contact->presence);
+    contact->naming = work->naming;
     contact->change = work->change;
-    ring_put(account, contact->change, "contact", 0, json_of_contact(contact));
+    ring_put(contact->account, contact->change, "contact", 0, json_of_contact(contact));
     if (contact->conversation != NULL) {
         conversation_changed(contact->conversation);
         conversation_interest(contact->conversation);
@@ -340,56 +392,63 @@ bool do_contact_set(struct call *call, struct error **error)
         free(work);
         return error_set(error, ERROR_INTERNAL, "out of memory");
     }
-    work->call = call;
-    work->id = contact->id;
-    work->change = write_change(write);
-    text_copy(work->handle, sizeof work->handle, handle != NULL ? handle : contact->handle);
-    text_copy(work->name, sizeof work->name, name != NULL ? name : contact->name);
-    text_copy(work->presence, sizeof work->presence, presence != NULL ? presence : contact->presence);
-    struct contact changed = *contact;
-    memcpy(changed.handle, work->handle, sizeof changed.handle);
-    memcpy(changed.name, work->name, sizeof changed.name);
-    memcpy(changed.presence, work->presence, sizeof changed.presence);
-    changed.change = work->change;
+    struct contact changed = contact_as_asked(contact);
+    if (handle != NULL)
+        text_copy(changed.naming.handle, sizeof changed.naming.handle, handle);
+    if (name != NULL)
+        text_copy(changed.naming.name, sizeof changed.naming.name, name);
+    if (presence != NULL)
+        text_copy(changed.naming.presence, sizeof changed.naming.presence, presence);
+    changed.change = write_change(write);
+    contact->asking++;
+    contact->asked = changed.naming;
+    *work = (struct contact_write){call, contact, changed.change, changed.naming};
     put_contact(write->batch, &changed);
     write_commit(write, contact_changed, work);
     return true;
 }
 
+static void remove_conversation(struct conversation *conversation)
+{
+    struct account *account = conversation->account;
+    struct route *route;
+    conversation->removed = true;
+    DL_FOREACH(conversation->routes, route)
+    route_end(route);
+    HASH_DELETE(hh, account->conversations, conversation);
+    conversation->next_grave = account->gateway->graves;
+    account->gateway->graves = conversation;
+}
+
 static void contact_removed(void *arg, const struct error *error)
 {
     struct contact_write *work = arg;
-    struct account *account = work->call->account;
-    struct contact *contact = NULL;
-    HASH_FIND(hh, account->contacts, &work->id, sizeof work->id, contact);
+    struct contact *contact = work->contact;
+    struct account *account = contact->account;
     if (error != NULL) {
+        contact->leaving = false;
         call_fail_copy(work->call, error);
-    } else {
-        if (contact != NULL) {
-            struct conversation *conversation = contact->conversation;
-            struct invite *invite, *next;
-            HASH_ITER(hh, account->invites, invite, next)
-            {
-                if (invite->contact != contact)
-                    continue;
-                HASH_DELETE(hh, account->invites, invite);
-                buffer_free(&invite->link_wrapped);
-                free(invite);
-            }
-            HASH_DELETE(hh, account->contacts, contact);
-            if (conversation != NULL) {
-                HASH_DELETE(hh, account->conversations, conversation);
-                conversation->removed = true;
-                conversation->next_grave = work->call->gateway->graves;
-                work->call->gateway->graves = conversation;
-            }
-            contact->next_grave = work->call->gateway->contact_graves;
-            work->call->gateway->contact_graves = contact;
-        }
-        ring_forget_before(account, work->change);
-        call_done(work->call, NULL);
+        free(work);
+        return;
     }
+    struct invite *invite, *next;
+    HASH_ITER(hh, account->invites, invite, next)
+    {
+        if (invite->contact != contact)
+            continue;
+        HASH_DELETE(hh, account->invites, invite);
+        buffer_free(&invite->link_wrapped);
+        free(invite);
+    }
+    if (contact->conversation != NULL)
+        remove_conversation(contact->conversation);
+    HASH_DELETE(hh, account->contacts, contact);
+    contact->next_grave = account->gateway->contact_graves;
+    account->gateway->contact_graves = contact;
+    ring_forget_before(account, work->change);
+    call_done(work->call, NULL);
     free(work);
+    conversations_drain(account->gateway);
 }
 
 bool do_contact_remove(struct call *call, struct error **error)
@@ -397,6 +456,12 @@ bool do_contact_remove(struct call *call, struct error **error)
     struct contact *contact = arg_contact(call, error);
     if (contact == NULL)
         return false;
+    if (contact->leaving)
+        return error_set(error, ERROR_NOT_FOUND, "this contact is being removed already");
+    /* Rows of an offer that come after the removal would belong to nobody. */
+    if (contact->offers > 0)
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "an invite of this contact is being stored; try again in a moment");
     struct contact_write *work = calloc(1, sizeof *work);
     struct write *write = work != NULL ? write_begin(call->gateway, call->account) : NULL;
     if (write == NULL) {
@@ -404,23 +469,17 @@ bool do_contact_remove(struct call *call, struct error **error)
         return error_set(error, ERROR_INTERNAL, "out of memory");
     }
     int64_t account = call->account->id;
-    work->call = call;
-    work->id = contact->id;
-    if (contact->conversation != NULL) {
-        struct route *route;
-        DL_FOREACH(contact->conversation->routes, route)
-        route_end(route, write->batch);
+    contact->leaving = true;
+    if (contact->conversation != NULL)
         store_remove(write->batch, account, "conversation", contact->conversation->id, write_change(write));
-    }
     struct invite *invite, *next;
     HASH_ITER(hh, call->account->invites, invite, next)
     {
         if (invite->contact == contact)
             store_remove(write->batch, account, "invite", invite->id, write_change(write));
     }
-    work->change = write_change(write);
+    *work = (struct contact_write){.call = call, .contact = contact, .change = write_change(write)};
     store_remove(write->batch, account, "contact", contact->id, work->change);
     write_commit(write, contact_removed, work);
-    conversations_drain(call->gateway);
     return true;
 }

@@ -19,8 +19,12 @@ typedef void contact_fn(void *arg, struct contact *contact, const struct error *
 bool contact_ensure(struct account *account, const char *key_text, const char *handle, const char *name,
                     contact_fn *done, void *arg, struct error **error);
 
-/* The contact's conversation; made in memory, not yet stored, when there is none. NULL without memory. */
-struct conversation *contact_conversation(struct contact *contact, bool *made);
+/* The contact's conversation, or the one that offers under way will give it (contact->coming), made in memory
+ * and not yet stored. NULL without memory. */
+struct conversation *contact_conversation(struct contact *contact);
+void contact_free(struct contact *contact);
+/* The contact as it will be when the writes under way are committed: what the next row begins with. */
+struct contact contact_as_asked(const struct contact *contact);
 
 bool do_contact_add(struct call *call, struct error **error);
 bool do_contact_list(struct call *call, struct error **error);

@@ -9,10 +9,10 @@
 #include "core/invites.h"
 #include "core/lines.h"
 #include "core/local.h"
-#include "core/rows.h"
 #include "core/network.h"
+#include "core/queue.h"
+#include "core/rows.h"
 #include "core/session.h"
-#include "core/vault.h"
 #include "core/write.h"
 #include "wire/utf8.h"
 
@@ -42,6 +42,14 @@ void conversation_changed(struct conversation *conversation)
     conversation->change = change_now(conversation->account);
     ring_put(conversation->account, conversation->change, "conversation", 0,
              json_of_conversation(conversation));
+}
+
+struct conversation conversation_as_asked(const struct conversation *conversation)
+{
+    struct conversation asked = *conversation;
+    if (conversation->asking > 0)
+        asked.standing = conversation->asked;
+    return asked;
 }
 
 struct route *conversation_talking_route(const struct conversation *conversation)
@@ -74,7 +82,7 @@ void conversation_settle(struct conversation *conversation)
         [CHAT_CLOSED_BY_PEER] = 2, [CHAT_REFUSED] = 1,    [CHAT_EXPIRED] = 0,
     };
     enum chat_state state = CHAT_NO_TUNNEL;
-    const char *reason = conversation->closed_at != 0      ? "you closed this conversation"
+    const char *reason = conversation->standing.closed_at != 0 ? "you closed this conversation"
                          : conversation->account->unlocked ? "there is no route; make an invite or open one"
                                                            : "the vault is locked; run retrogatectl unlock";
     int best = -1;
@@ -99,106 +107,21 @@ void conversation_settle(struct conversation *conversation)
     conversation->reason = reason;
     conversation_changed(conversation);
     if (state == CHAT_CAN_TALK)
-        conversation_flush(conversation);
-}
-
-/* --- the queue of lines that wait for a tunnel */
-
-void conversation_queue(struct conversation *conversation, int64_t seq, struct bytes text)
-{
-    struct queued_line *line = calloc(1, sizeof *line);
-    if (line != NULL) {
-        line->seq = seq;
-        line->text = buffer_make(CHAT_LINE_LIMIT);
-    }
-    if (line == NULL || !buffer_append_bytes(&line->text, text)) {
-        free(line);
-        line_delivery(conversation, seq, "failed", "out of memory", 0);
-        return;
-    }
-    DL_APPEND(conversation->queue, line);
-    conversation->queue_lines++;
-    conversation->queue_bytes += text.size;
-    conversation_changed(conversation);
-    conversation_interest(conversation);
-    conversation_flush(conversation);
-}
-
-struct flush {
-    struct conversation *conversation;
-    int64_t last_seq;
-};
-
-static void flush_committed(void *arg, const struct error *error)
-{
-    struct flush *flush = arg;
-    struct conversation *conversation = flush->conversation;
-    struct gateway *gateway = conversation->account->gateway;
-    conversation->flushing = false;
-    conversation->pins--;
-    struct queued_line *line, *next;
-    DL_FOREACH_SAFE(conversation->queue, line, next)
-    {
-        if (error != NULL || line->seq > flush->last_seq)
-            break;
-        struct route *route = conversation_talking_route(conversation);
-        struct error *refused = NULL;
-        DL_DELETE(conversation->queue, line);
-        conversation->queue_lines--;
-        conversation->queue_bytes -= buffer_size(&line->text);
-        if (route == NULL || !chat_say(route->chat, (uint64_t)line->seq, buffer_view(&line->text),
-                                       now_ms(gateway), wall_s(), &refused))
-            line_delivery(conversation, line->seq, "not-confirmed",
-                          refused != NULL ? refused->text : "the tunnel was lost at that moment", 0);
-        else
-            route_mark_dirty(route);
-        error_free(refused);
-        buffer_free(&line->text);
-        free(line);
-    }
-    free(flush);
-    ring_forget_before(conversation->account, conversation->account->last_change);
-    conversation_changed(conversation);
-    conversations_drain(gateway);
-}
-
-void conversation_flush(struct conversation *conversation)
-{
-    struct route *route = conversation_talking_route(conversation);
-    if (route == NULL || conversation->queue == NULL || conversation->flushing)
-        return;
-    /* They are marked as sent before they leave: after a crash none is ever repeated (00 decision 18). */
-    struct flush *flush = calloc(1, sizeof *flush);
-    struct write *write =
-        flush != NULL ? write_begin(conversation->account->gateway, conversation->account) : NULL;
-    if (write == NULL) {
-        free(flush);
-        return;
-    }
-    conversation->flushing = true;
-    conversation->pins++;
-    flush->conversation = conversation;
-    struct queued_line *line;
-    DL_FOREACH(conversation->queue, line)
-    {
-        store_set_delivery(write->batch, conversation->account->id, line->seq, "sent", "", route->id,
-                           write_change(write));
-        flush->last_seq = line->seq;
-    }
-    write_commit(write, flush_committed, flush);
+        queue_flush(conversation);
 }
 
 /* --- interest */
 
 static bool wanted(const struct conversation *conversation)
 {
-    if (conversation->closed_at != 0 || !conversation->account->unlocked)
+    if (conversation->standing.closed_at != 0 || !conversation->account->unlocked)
         return false;
     if (conversation->queue != NULL)
         return true;
-    if (!conversation->open || strcmp(conversation->contact->presence, "never") == 0)
+    if (!conversation->standing.open || strcmp(conversation->contact->naming.presence, "never") == 0)
         return false;
-    return strcmp(conversation->contact->presence, "always") == 0 || conversation->account->sessions > 0;
+    return strcmp(conversation->contact->naming.presence, "always") == 0 ||
+           conversation->account->sessions > 0;
 }
 
 void conversation_interest(struct conversation *conversation)
@@ -245,29 +168,6 @@ void conversation_wake(struct conversation *conversation)
 }
 
 /* --- routes */
-
-static void route_tick(uv_timer_t *timer)
-{
-    struct route *route = timer->data;
-    route->timer_due = UINT64_MAX;
-    if (route->chat == NULL)
-        return;
-    chat_tick(route->chat, now_ms(gateway_of(route)), wall_s());
-    route_mark_dirty(route);
-    conversations_drain(gateway_of(route));
-}
-
-static void rearm(struct route *route)
-{
-    uint64_t due = chat_deadline(route->chat), now = now_ms(gateway_of(route));
-    if (due == route->timer_due)
-        return;
-    route->timer_due = due;
-    if (due == UINT64_MAX)
-        uv_timer_stop(route->timer);
-    else
-        uv_timer_start(route->timer, route_tick, due > now ? due - now : 0, 0);
-}
 
 void route_mark_dirty(struct route *route)
 {
@@ -319,12 +219,9 @@ static const char *const delivery_words[] = {
 static void delivery(struct route *route, const struct chat_output *output)
 {
     /* A line was committed as sent before the chat had it; only what differs is news. */
-    if (output->delivery == CHAT_QUEUED || (output->delivery == CHAT_SENT && route->waiting == 0))
-        return;
-    if (output->delivery == CHAT_SENT)
-        route->waiting--;
-    line_delivery(route->conversation, (int64_t)output->line, delivery_words[output->delivery],
-                  output->reason, route->id);
+    if (output->delivery != CHAT_QUEUED && output->delivery != CHAT_SENT)
+        line_delivery(route->conversation, (int64_t)output->line, delivery_words[output->delivery],
+                      output->reason, route->id);
 }
 
 static void avatar_stored(void *arg, const char *id, struct bytes data, const struct error *error)
@@ -332,14 +229,15 @@ static void avatar_stored(void *arg, const char *id, struct bytes data, const st
     (void)data;
     struct conversation *conversation = arg;
     conversation->pins--;
-    if (error != NULL || strcmp(conversation->avatar, id) == 0)
+    if (error != NULL || conversation->removed || strcmp(conversation->avatar, id) == 0)
         return;
     struct gateway *gateway = conversation->account->gateway;
     snprintf(conversation->avatar, sizeof conversation->avatar, "%s", id);
     conversation_changed(conversation);
     struct store_batch *batch = store_begin(gateway->store);
     if (batch != NULL) {
-        put_conversation(batch, conversation);
+        struct conversation stored = conversation_as_asked(conversation);
+        put_conversation(batch, &stored);
         store_commit(batch, NULL, NULL);
     }
 }
@@ -359,6 +257,7 @@ static void salts_stored(void *arg, const struct error *error)
         chat_salts_stored(route->chat, work->salt_next, now_ms(gateway_of(route)), wall_s());
         route_mark_dirty(route);
         conversations_drain(gateway_of(route));
+        queue_flush(route->conversation);
     }
     free(work);
 }
@@ -383,11 +282,12 @@ static void confirmed(struct route *route, const struct chat_output *output)
     struct gateway *gateway = gateway_of(route);
     if (!local_is(output->tunnel))
         router_confirm(gateway->router, output->tunnel);
+    bool first = output->first && !route->confirmed;
     route->last_used = clock_wall_ms();
-    if (!output->first || route->confirmed)
-        return;
-    route->confirmed = true;
-    invite_confirmed(route);
+    route->confirmed |= output->first;
+    route_save(route);
+    if (first)
+        invite_confirmed(route);
 }
 
 static void state_text(struct conversation *conversation, struct bytes text)
@@ -527,7 +427,7 @@ static void take_router(struct gateway *gateway)
     }
 }
 
-static void take_chat(struct route *route)
+void route_take_outputs(struct route *route)
 {
     struct chat_output output;
     while (route->chat != NULL && chat_next(route->chat, &output))
@@ -544,152 +444,11 @@ void conversations_drain(struct gateway *gateway)
     while ((route = gateway->dirty_routes) != NULL) {
         gateway->dirty_routes = route->next_dirty;
         route->dirty = false;
-        take_chat(route);
+        route_take_outputs(route);
         settle_wishes(route);
         if (route->chat != NULL)
-            rearm(route);
+            route_rearm(route);
     }
     gateway->draining = false;
     network_rearm(gateway);
-}
-
-bool route_start(struct route *route)
-{
-    struct conversation *conversation = route->conversation;
-    struct account *account = conversation->account;
-    struct gateway *gateway = account->gateway;
-    if (route->chat != NULL || route->ended)
-        return true;
-    if (!vault_open_route(route))
-        return false;
-    struct chat_options options = {
-        .role = route->role,
-        .salt_next = route->salt_next,
-        .route_created = route->created / 1000,
-        .not_before = wall_s() - 60,
-        .send_typing = account->typing,
-        .ever_confirmed = route->confirmed,
-    };
-    memcpy(options.hash, route->hash, sizeof options.hash);
-    memcpy(options.key, route->keys, sizeof options.key);
-    memcpy(options.salt_key, route->keys + 16, sizeof options.salt_key);
-    route->timer = malloc(sizeof *route->timer);
-    route->chat = chat_new(&options, gateway->cipher, gateway->random, now_ms(gateway), wall_s());
-    OPENSSL_cleanse(options.key, sizeof options.key + sizeof options.salt_key);
-    OPENSSL_cleanse(route->keys, sizeof route->keys);
-    if (route->timer == NULL || route->chat == NULL) {
-        free(route->timer);
-        chat_free(route->chat);
-        route->timer = NULL;
-        route->chat = NULL;
-        return false;
-    }
-    uv_timer_init(gateway->loop, route->timer);
-    route->timer->data = route;
-    route->timer_due = UINT64_MAX;
-    for (size_t i = 0; i < route->salt_count; i++)
-        chat_add_salt(route->chat, route->salts[i]);
-    free(route->salts);
-    route->salts = NULL;
-    route->salt_count = route->salt_room = 0;
-    chat_set_avatar(route->chat, buffer_view(&account->avatar), NULL);
-    chat_set_state_text(route->chat, bytes_of_string(account->state_text));
-    if (route->role == CHAT_INVITER) {
-        HASH_ADD(hh, gateway->routes_served, hash, 20, route);
-        router_serve(gateway->router, route->hash, false);
-    } else {
-        HASH_ADD(hh, gateway->routes_wanted, hash, 20, route);
-    }
-    rearm(route);
-    return true;
-}
-
-static void timer_closed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-void route_stop(struct route *route)
-{
-    struct gateway *gateway = gateway_of(route);
-    if (route->chat == NULL)
-        return;
-    local_disconnect(route, "the other side has left");
-    uint64_t now = now_ms(gateway);
-    if (route->role == CHAT_INVITER) {
-        HASH_DELETE(hh, gateway->routes_served, route);
-        router_unserve(gateway->router, route->hash, now);
-    } else {
-        HASH_DELETE(hh, gateway->routes_wanted, route);
-        router_stop(gateway->router, route->hash, now);
-    }
-    uv_timer_stop(route->timer);
-    uv_close((uv_handle_t *)route->timer, timer_closed);
-    route->timer = NULL;
-    chat_free(route->chat);
-    route->chat = NULL;
-}
-
-void route_end(struct route *route, struct store_batch *batch)
-{
-    if (route->ended)
-        return;
-    struct gateway *gateway = gateway_of(route);
-    if (route->chat != NULL) {
-        /* The closing notice must leave before the tunnel is forgotten. */
-        chat_close(route->chat, now_ms(gateway), wall_s());
-        take_chat(route);
-        route_stop(route);
-    }
-    route->ended = true;
-    store_delete_route(batch, route->conversation->account->id, route->id);
-}
-
-static void route_free(struct route *route)
-{
-    DL_DELETE(route->conversation->routes, route);
-    buffer_free(&route->keys_wrapped);
-    free(route->salts);
-    free(route);
-}
-
-bool conversation_sweep(struct conversation *conversation)
-{
-    struct route *route, *next;
-    DL_FOREACH_SAFE(conversation->routes, route, next)
-    {
-        if (route->ended && route->pins == 0 && !route->dirty)
-            route_free(route);
-    }
-    return conversation->pins == 0 && conversation->routes == NULL;
-}
-
-void account_start_routes(struct account *account)
-{
-    struct conversation *conversation, *next;
-    HASH_ITER(hh, account->conversations, conversation, next)
-    {
-        struct route *route;
-        DL_FOREACH(conversation->routes, route)
-        {
-            if (!route_start(route))
-                log_error("core", "event=route-not-started route=%s", log_name(&route->id, sizeof route->id));
-        }
-        conversation_settle(conversation);
-        conversation_interest(conversation);
-    }
-    conversations_drain(account->gateway);
-}
-
-void conversation_free(struct conversation *conversation)
-{
-    struct queued_line *line, *next;
-    DL_FOREACH_SAFE(conversation->queue, line, next)
-    {
-        buffer_free(&line->text);
-        free(line);
-    }
-    while (conversation->routes != NULL)
-        route_free(conversation->routes);
-    free(conversation);
 }

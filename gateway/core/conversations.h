@@ -10,13 +10,19 @@
 /* Makes the chat of a route whose keys can be unwrapped, and serves or seeks its hash. False without memory
  * or keys. */
 bool route_start(struct route *route);
-/* Ends a route: the peer is told, the chat forgotten, the row deleted with `batch`. */
-void route_end(struct route *route, struct store_batch *batch);
+/* The row, as the route is now, in a batch of its own. */
+void route_save(const struct route *route);
+/* Deletes the row with `batch`; after that commit the route is ended. */
+void route_delete(const struct route *route, struct store_batch *batch);
+/* Ends a route: the peer is told, the chat forgotten. */
+void route_end(struct route *route);
 void route_stop(struct route *route); /* as at shutdown: nothing is told to anybody */
 
 /* Sends what the router and the chats put out, until nothing is left. */
 void conversations_drain(struct gateway *gateway);
 void route_mark_dirty(struct route *route);
+void route_take_outputs(struct route *route);
+void route_rearm(struct route *route); /* its timer */
 
 /* Somebody began or stopped to look (sessions), or lines wait: seek tunnels or sleep (00 decision 13). */
 void conversation_interest(struct conversation *conversation);
@@ -26,11 +32,10 @@ void conversation_wake(struct conversation *conversation);
 
 /* Work out the state from the routes; a change of it is told. */
 void conversation_settle(struct conversation *conversation);
-/* Marks the queued lines as sent and hands them to a route that can talk. */
-void conversation_flush(struct conversation *conversation);
 struct route *conversation_talking_route(const struct conversation *conversation);
-void conversation_queue(struct conversation *conversation, int64_t seq, struct bytes text);
 void conversation_changed(struct conversation *conversation); /* takes a change number */
+/* The conversation as it will be when the writes under way are committed: what the next row begins with. */
+struct conversation conversation_as_asked(const struct conversation *conversation);
 bool conversation_has_route(const struct conversation *conversation);
 /* Frees ended routes of which no commit speaks any more; true when the conversation itself may be freed. */
 bool conversation_sweep(struct conversation *conversation);

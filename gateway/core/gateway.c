@@ -4,10 +4,12 @@
 
 #include "base/log.h"
 #include "core/accounts.h"
+#include "core/contacts.h"
 #include "core/conversations.h"
 #include "core/invites.h"
 #include "core/login.h"
 #include "core/network.h"
+#include "core/queue.h"
 #include "core/rows.h"
 #include "core/session.h"
 #include "core/text.h"
@@ -45,6 +47,7 @@ static void each_minute(uv_timer_t *timer)
 {
     struct gateway *gateway = timer->data;
     invites_expire(gateway);
+    queues_flush(gateway);
     sweep(gateway);
 }
 
@@ -109,8 +112,7 @@ static void free_memory(struct gateway *gateway)
     struct contact *contact;
     while ((contact = gateway->contact_graves) != NULL) {
         gateway->contact_graves = contact->next_grave;
-        buffer_free(&contact->key_block);
-        free(contact);
+        contact_free(contact);
     }
     struct friend *entry, *next;
     HASH_ITER(hh, gateway->friend_map, entry, next)

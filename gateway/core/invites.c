@@ -34,10 +34,9 @@ struct offer {
     struct call *call;
     struct account *account;
     struct contact *contact;
+    int64_t contact_change;
     struct invite *invite;
     struct route *route;
-    struct conversation *conversation;
-    bool conversation_made;
     struct buffer blob; /* opening: what is to be decrypted */
     int64_t hint_expires;
     json_t *warnings;
@@ -57,8 +56,6 @@ static void offer_free(struct offer *offer)
         buffer_free(&offer->route->keys_wrapped);
         free(offer->route);
     }
-    if (offer->conversation_made)
-        free(offer->conversation);
     buffer_free(&offer->blob);
     json_decref(offer->warnings);
     error_free(offer->error);
@@ -99,32 +96,51 @@ static struct offer *offer_new(struct call *call)
     return offer;
 }
 
+/* The first offer that is stored brings the conversation with a new contact. */
+static struct conversation *take_conversation(struct contact *contact, int64_t change)
+{
+    struct account *account = contact->account;
+    struct conversation *conversation = contact->conversation;
+    if (conversation == NULL) {
+        conversation = contact->conversation = contact->coming;
+        contact->coming = NULL;
+        HASH_ADD(hh, account->conversations, id, sizeof conversation->id, conversation);
+        contact->change = change;
+        ring_put(account, contact->change, "contact", 0, json_of_contact(contact));
+    }
+    conversation->asking--;
+    conversation->standing.open = true;
+    conversation->standing.closed_at = 0;
+    return conversation;
+}
+
+static void give_up_conversation(struct contact *contact)
+{
+    struct conversation *conversation =
+        contact->conversation != NULL ? contact->conversation : contact->coming;
+    conversation->asking--;
+    if (contact->offers > 0 || contact->coming == NULL)
+        return;
+    conversation_free(contact->coming);
+    contact->coming = NULL;
+}
+
 static void offer_stored(void *arg, const struct error *error)
 {
     struct offer *offer = arg;
     struct account *account = offer->account;
+    struct contact *contact = offer->contact;
+    contact->offers--;
     if (error != NULL) {
+        give_up_conversation(contact);
         offer_fail(offer, error);
         return;
     }
-    struct conversation *conversation = offer->conversation;
+    struct conversation *conversation = take_conversation(contact, offer->contact_change);
     struct invite *invite = offer->invite;
     struct route *route = offer->route;
-    if (offer->conversation_made && offer->contact->conversation != NULL) {
-        /* Two offers to a new contact at once: the first one's conversation stands. */
-        free(conversation);
-        conversation = route->conversation = offer->contact->conversation;
-    } else if (offer->conversation_made) {
-        HASH_ADD(hh, account->conversations, id, sizeof conversation->id, conversation);
-        offer->contact->conversation = conversation;
-        offer->contact->change = change_now(account);
-        ring_put(account, offer->contact->change, "contact", 0, json_of_contact(offer->contact));
-    }
-    offer->conversation_made = false;
     offer->invite = NULL;
     offer->route = NULL;
-    conversation->open = true;
-    conversation->closed_at = 0;
     HASH_ADD(hh, account->invites, id, sizeof invite->id, invite);
     DL_APPEND(conversation->routes, route);
     ring_put(account, invite->change, "invite", 0, json_of_invite(invite));
@@ -137,7 +153,7 @@ static void offer_stored(void *arg, const struct error *error)
         call_done(offer->call, with_link(invite));
     } else {
         json_t *result = json_of_conversation(conversation);
-        json_object_set_new(result, "contact", json_of_contact(offer->contact));
+        json_object_set_new(result, "contact", json_of_contact(contact));
         json_object_set(result, "warnings", offer->warnings);
         call_done(offer->call, result);
     }
@@ -145,17 +161,36 @@ static void offer_stored(void *arg, const struct error *error)
     offer_free(offer);
 }
 
+static void put_offer(struct offer *offer, struct conversation *conversation, struct write *write)
+{
+    offer->invite->change = write_change(write);
+    struct contact contact = contact_as_asked(offer->contact);
+    contact.change = offer->contact_change = write_change(write);
+    struct conversation stored = conversation_as_asked(conversation);
+    stored.standing.open = true;
+    stored.standing.closed_at = 0;
+    stored.change = write_change(write);
+    conversation->asking++;
+    conversation->asked = stored.standing;
+    offer->contact->offers++;
+    if (offer->contact->conversation == NULL)
+        put_contact(write->batch, &contact);
+    put_conversation(write->batch, &stored);
+    put_invite(write->batch, offer->invite);
+    put_route(write->batch, offer->route);
+}
+
 static void offer_store(struct offer *offer)
 {
     struct account *account = offer->account;
-    offer->conversation = contact_conversation(offer->contact, &offer->conversation_made);
-    if (offer->conversation == NULL) {
-        offer_out_of_memory(offer);
+    struct route *route = offer->route;
+    if (offer->contact->leaving) {
+        offer_fail(offer, &(struct error){ERROR_NOT_FOUND, "the contact was removed meanwhile"});
         return;
     }
-    struct route *route = offer->route;
-    struct write *write = write_begin(account->gateway, account);
-    route->conversation = offer->conversation;
+    struct conversation *conversation = contact_conversation(offer->contact);
+    struct write *write = conversation != NULL ? write_begin(account->gateway, account) : NULL;
+    route->conversation = conversation;
     route->role = offer->invite->own ? CHAT_INVITER : CHAT_GUEST;
     account->gateway->random->fill(account->gateway->random->state, route->keys + 16, 16);
     offer->invite->contact = offer->contact;
@@ -166,16 +201,7 @@ static void offer_store(struct offer *offer)
         return;
     }
     OPENSSL_cleanse(route->keys, sizeof route->keys);
-    offer->invite->change = write_change(write);
-    struct conversation stored = *offer->conversation;
-    stored.open = true;
-    stored.closed_at = 0;
-    stored.change = write_change(write);
-    if (offer->conversation_made)
-        offer->conversation->change = stored.change;
-    put_conversation(write->batch, &stored);
-    put_invite(write->batch, offer->invite);
-    put_route(write->batch, route);
+    put_offer(offer, conversation, write);
     write_commit(write, offer_stored, offer);
 }
 
@@ -346,7 +372,7 @@ static void invite_opened(void *arg, const struct keyring_answer *answer)
     if (known != NULL) {
         struct error *error = NULL;
         error_set(&error, ERROR_EXISTS, "this invite was opened already: the conversation is %s",
-                  known->conversation->contact->handle);
+                  known->conversation->contact->naming.handle);
         offer_fail(offer, error);
         error_free(error);
         return;
@@ -444,17 +470,6 @@ bool do_invite_open(struct call *call, struct error **error)
 
 /* --- ending one */
 
-static void finish_invite(struct invite *invite, const char *state, struct store_batch *batch, int64_t change)
-{
-    if (strcmp(state, "open") != 0) {
-        buffer_free(&invite->link_wrapped);
-        invite->link_wrapped = buffer_make(1 << 16);
-    }
-    text_copy(invite->state, sizeof invite->state, state);
-    invite->change = change;
-    put_invite(batch, invite);
-}
-
 static struct route *route_of(const struct invite *invite)
 {
     struct route *route = NULL;
@@ -470,9 +485,29 @@ static struct route *route_of(const struct invite *invite)
 
 struct invite_write {
     struct account *account;
-    int64_t id;
-    struct call *call;
+    int64_t id, change;
+    const char *state;
+    bool end_route;
+    struct call *call; /* NULL: nobody waits */
 };
+
+static void apply_end(const struct invite_write *work, struct invite *invite)
+{
+    struct account *account = work->account;
+    struct route *route = work->end_route ? route_of(invite) : NULL;
+    if (strcmp(work->state, "open") != 0) {
+        buffer_free(&invite->link_wrapped);
+        invite->link_wrapped = buffer_make(1 << 16);
+    }
+    text_copy(invite->state, sizeof invite->state, work->state);
+    invite->change = work->change;
+    ring_put(account, invite->change, "invite", 0, json_of_invite(invite));
+    if (route != NULL) {
+        route_end(route);
+        conversation_settle(route->conversation);
+        conversations_drain(account->gateway);
+    }
+}
 
 static void invite_written(void *arg, const struct error *error)
 {
@@ -480,7 +515,7 @@ static void invite_written(void *arg, const struct error *error)
     struct invite *invite = NULL;
     HASH_FIND(hh, work->account->invites, &work->id, sizeof work->id, invite);
     if (error == NULL && invite != NULL)
-        ring_put(work->account, invite->change, "invite", 0, json_of_invite(invite));
+        apply_end(work, invite);
     if (work->call != NULL) {
         if (error != NULL || invite == NULL)
             call_fail_copy(work->call,
@@ -491,8 +526,6 @@ static void invite_written(void *arg, const struct error *error)
     free(work);
 }
 
-/* Ends an offer: memory follows at once here, because an offer must not be used while its end is being
- * stored. */
 static bool end_offer(struct invite *invite, const char *state, bool end_route, struct call *call)
 {
     struct account *account = invite->account;
@@ -502,16 +535,17 @@ static bool end_offer(struct invite *invite, const char *state, bool end_route, 
         free(work);
         return false;
     }
-    *work = (struct invite_write){account, invite->id, call};
-    finish_invite(invite, state, write->batch, write_change(write));
-    struct route *route = route_of(invite);
-    if (end_route && route != NULL)
-        route_end(route, write->batch);
-    struct conversation *conversation = invite->contact->conversation;
+    struct invite changed = *invite;
+    if (strcmp(state, "open") != 0)
+        changed.link_wrapped = (struct buffer){0};
+    text_copy(changed.state, sizeof changed.state, state);
+    changed.change = write_change(write);
+    put_invite(write->batch, &changed);
+    struct route *route = end_route ? route_of(invite) : NULL;
+    if (route != NULL)
+        route_delete(route, write->batch);
+    *work = (struct invite_write){account, invite->id, changed.change, state, end_route, call};
     write_commit(write, invite_written, work);
-    if (conversation != NULL)
-        conversation_settle(conversation);
-    conversations_drain(account->gateway);
     return true;
 }
 
@@ -520,13 +554,9 @@ void invite_confirmed(struct route *route)
     struct account *account = route->conversation->account;
     struct invite *invite = NULL;
     HASH_FIND(hh, account->invites, &route->invite, sizeof route->invite, invite);
-    struct store_batch *batch = store_begin(account->gateway->store);
-    if (batch != NULL) {
-        put_route(batch, route);
-        store_commit(batch, NULL, NULL);
-    }
-    if (invite == NULL || !invite->own || strcmp(invite->state, "open") != 0 || invite->uses_left < 0)
+    if (invite == NULL || !invite->own || strcmp(invite->state, "open") != 0 || invite->uses_left < 1)
         return;
+    /* Memory follows at once: what is used up is not offered again while that is being stored. */
     invite->uses_left--;
     end_offer(invite, invite->uses_left == 0 ? "used" : "open", false, NULL);
 }
@@ -569,8 +599,9 @@ static void expire_routes(struct account *account, int64_t now)
             if (route->ended || !route->confirmed || used + ROUTE_IDLE_MS > now ||
                 (batch = store_begin(account->gateway->store)) == NULL)
                 continue;
-            route_end(route, batch);
+            route_delete(route, batch);
             store_commit(batch, NULL, NULL);
+            route_end(route);
             conversation_settle(conversation);
         }
     }

@@ -38,8 +38,9 @@ json_t *json_of_account(const struct account *account)
 json_t *json_of_contact(const struct contact *contact)
 {
     return json_pack("{s:I,s:s,s:s,s:o,s:s,s:o,s:I,s:I}", "id", (json_int_t)contact->id, "handle",
-                     contact->handle, "name", contact->name, "fingerprint",
-                     fingerprint_json(contact->fingerprint), "presence", contact->presence, "conversation",
+                     contact->naming.handle, "name", contact->naming.name, "fingerprint",
+                     fingerprint_json(contact->fingerprint), "presence", contact->naming.presence,
+                     "conversation",
                      contact->conversation != NULL ? json_integer(contact->conversation->id) : json_null(),
                      "created", (json_int_t)contact->created, "change", (json_int_t)contact->change);
 }
@@ -62,15 +63,16 @@ json_t *json_of_conversation(const struct conversation *conversation)
     bool routed = conversation_has_route(conversation);
     return json_pack(
         "{s:I,s:I,s:s,s:s,s:b,s:s,s:s,s:I,s:s,s:s,s:o,s:I,s:I,s:I,s:I,s:I,s:o,s:s,s:I,s:I}", "id",
-        (json_int_t)conversation->id, "contact", (json_int_t)contact->id, "handle", contact->handle, "name",
-        contact->name, "open", conversation->open && conversation->closed_at == 0, "state",
+        (json_int_t)conversation->id, "contact", (json_int_t)contact->id, "handle", contact->naming.handle,
+        "name", contact->naming.name, "open",
+        conversation->standing.open && conversation->standing.closed_at == 0, "state",
         chat_state_word(conversation->state), "reason", conversation->reason, "since",
         (json_int_t)conversation->since, "protection", routed ? "classic" : "none", "protection_text",
         routed ? "encrypted with the invite's key; not authenticated, no forward secrecy, no receipts"
                : "there is no route",
         "fingerprint", fingerprint_json(contact->fingerprint), "queued",
         (json_int_t)conversation->queue_lines, "tunnels", (json_int_t)tunnels_of(conversation), "last",
-        (json_int_t)conversation->last_seq, "read", (json_int_t)conversation->read_seq, "unread",
+        (json_int_t)conversation->last_seq, "read", (json_int_t)conversation->standing.read_seq, "unread",
         (json_int_t)conversation->unread, "avatar",
         conversation->avatar[0] != '\0' ? json_string(conversation->avatar) : json_null(), "state_text",
         conversation->state_text, "created", (json_int_t)conversation->created, "change",
@@ -81,7 +83,7 @@ json_t *json_of_invite(const struct invite *invite)
 {
     return json_pack("{s:I,s:b,s:I,s:s,s:I,s:I,s:s,s:I,s:I}", "id", (json_int_t)invite->id, "own",
                      invite->own, "contact", (json_int_t)invite->contact->id, "handle",
-                     invite->contact->handle, "expires", (json_int_t)invite->expires, "uses_left",
+                     invite->contact->naming.handle, "expires", (json_int_t)invite->expires, "uses_left",
                      (json_int_t)invite->uses_left, "state", invite->state, "created",
                      (json_int_t)invite->created, "change", (json_int_t)invite->change);
 }

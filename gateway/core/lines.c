@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "core/changes.h"
 #include "core/conversations.h"
+#include "core/queue.h"
 #include "core/rows.h"
 #include "core/write.h"
 #include "distant/plain.h"
@@ -16,50 +17,20 @@
 struct line_write {
     struct write *write;
     struct conversation *conversation;
-    struct route *route; /* pinned; NULL: none */
-    struct call *call;   /* NULL: nobody waits */
-    json_t *line;        /* as it will be told */
+    struct call *call; /* NULL: nobody waits */
+    json_t *line;      /* as it will be told */
     int64_t seq, change;
     bool incoming;
     struct buffer text; /* own lines: for the chat or the queue */
-    bool sent;          /* committed as sent: hand it to the chat */
+    bool waits;         /* committed as queued */
 };
 
 static void release(struct line_write *work)
 {
     work->conversation->pins--;
-    if (work->route != NULL)
-        work->route->pins--;
     json_decref(work->line);
     buffer_free(&work->text);
     free(work);
-}
-
-static void hand_over(struct line_write *work)
-{
-    struct route *route = work->route;
-    if (route == NULL || route->ended || route->chat == NULL) {
-        route = conversation_talking_route(work->conversation);
-        if (route == NULL) {
-            line_delivery(work->conversation, work->seq, "failed",
-                          "the route ended before the line could leave", 0);
-            return;
-        }
-    }
-    struct error *error = NULL;
-    struct gateway *gateway = work->conversation->account->gateway;
-    if (!chat_say(route->chat, (uint64_t)work->seq, buffer_view(&work->text), uv_now(gateway->loop),
-                  clock_wall_ms() / 1000, &error)) {
-        line_delivery(work->conversation, work->seq, "failed", error != NULL ? error->text : "it was refused",
-                      0);
-        error_free(error);
-        return;
-    }
-    if (chat_queued(route->chat) > 0) {
-        route->waiting++;
-        line_delivery(work->conversation, work->seq, "queued", "", route->id);
-    }
-    route_mark_dirty(route);
 }
 
 static void line_committed(void *arg, const struct error *error)
@@ -68,8 +39,10 @@ static void line_committed(void *arg, const struct error *error)
     struct conversation *conversation = work->conversation;
     struct account *account = conversation->account;
     struct gateway *gateway = account->gateway;
-    if (work->incoming)
-        conversation->arriving--;
+    if (work->waits) {
+        conversation->coming_lines--;
+        conversation->coming_bytes -= buffer_size(&work->text);
+    }
     if (error != NULL) {
         /* What ends here and is not stored is not acknowledged: an own line is refused, a received one is
          * lost to us, which on the classic wire nobody can be told. */
@@ -82,17 +55,19 @@ static void line_committed(void *arg, const struct error *error)
         return;
     }
     conversation->last_seq = work->seq;
-    if (work->incoming)
+    if (work->incoming) {
         conversation->unread++;
+        conversation->received++;
+    }
     if (work->call != NULL)
         call_done(work->call, json_pack("{s:I,s:I,s:I,s:O}", "epoch", (json_int_t)account->epoch, "seq",
                                         (json_int_t)work->seq, "change", (json_int_t)work->change, "time",
                                         json_object_get(work->line, "time")));
     ring_put(account, work->change, "line", work->seq, json_incref(work->line));
-    if (work->sent)
-        hand_over(work);
+    if (work->waits)
+        queue_add(conversation, work->seq, buffer_view(&work->text));
     else if (work->text.memory != NULL)
-        conversation_queue(conversation, work->seq, buffer_view(&work->text));
+        queue_hand_over(conversation, work->seq, buffer_view(&work->text));
     release(work);
     conversations_drain(gateway);
 }
@@ -130,21 +105,20 @@ static struct line_write *line_begin(struct conversation *conversation, struct l
 bool line_say(struct call *call, struct conversation *conversation, struct bytes text, const char *label,
               struct error **error)
 {
-    if (conversation->closed_at != 0)
+    if (conversation->standing.closed_at != 0)
         return error_set(error, ERROR_INVALID,
                          "this conversation is closed; open it again or exchange a new invite");
     if (!conversation_has_route(conversation))
         return error_set(
             error, ERROR_INVALID,
             "there is no route to this contact; make an invite for it or open one of its invites");
-    if (conversation->queue_lines >= CHAT_QUEUE_LINES ||
-        conversation->queue_bytes + text.size > CHAT_QUEUE_BYTES)
+    size_t lines = conversation->queue_lines + conversation->coming_lines;
+    if (lines >= CHAT_QUEUE_LINES ||
+        conversation->queue_bytes + conversation->coming_bytes + text.size > CHAT_QUEUE_BYTES)
         return error_set(error, ERROR_LIMIT,
-                         "%zu lines wait for this contact already; wait until a tunnel is there",
-                         conversation->queue_lines);
-    struct route *route = conversation->queue == NULL && !conversation->flushing
-                              ? conversation_talking_route(conversation)
-                              : NULL;
+                         "%zu lines wait for this contact already; wait until a tunnel is there", lines);
+    struct route *route =
+        lines == 0 && !conversation->flushing ? conversation_talking_route(conversation) : NULL;
     struct line_row row = {
         .route = route != NULL ? route->id : 0,
         .direction = "out",
@@ -163,10 +137,11 @@ bool line_say(struct call *call, struct conversation *conversation, struct bytes
         return error_set(error, ERROR_LIMIT, "a line holds at most %d bytes", CHAT_LINE_LIMIT);
     }
     work->call = call;
-    work->sent = route != NULL;
-    work->route = route;
-    if (route != NULL)
-        route->pins++;
+    work->waits = route == NULL;
+    if (work->waits) {
+        conversation->coming_lines++;
+        conversation->coming_bytes += text.size;
+    }
     write_commit(work->write, line_committed, work);
     return true;
 }
@@ -191,7 +166,6 @@ static void receive_piece(struct route *route, struct bytes text, int64_t peer_t
     }
     work->incoming = true;
     store_put_salts(work->write->batch, route->id, salts, count);
-    conversation->arriving++;
     write_commit(work->write, line_committed, work);
 }
 
@@ -246,14 +220,6 @@ static void answer_line(void *arg, const struct line_row *row)
     work->call = NULL;
 }
 
-static void queued_line_free(struct queued_line *line)
-{
-    if (line == NULL)
-        return;
-    buffer_free(&line->text);
-    free(line);
-}
-
 static void line_answered(void *arg, const struct error *error)
 {
     struct delivery_write *work = arg;
@@ -262,18 +228,6 @@ static void line_answered(void *arg, const struct error *error)
                        error != NULL ? error : &(struct error){ERROR_NOT_FOUND, "the line is gone"});
     work->conversation->pins--;
     free(work);
-}
-
-static int by_seq(const struct queued_line *a, const struct queued_line *b)
-{
-    return a->seq < b->seq ? -1 : a->seq > b->seq;
-}
-
-static void put_back(struct conversation *conversation, struct queued_line *line)
-{
-    DL_INSERT_INORDER(conversation->queue, line, by_seq);
-    conversation->queue_lines++;
-    conversation->queue_bytes += buffer_size(&line->text);
 }
 
 static void delivery_committed(void *arg, const struct error *error)
@@ -293,7 +247,7 @@ static void delivery_committed(void *arg, const struct error *error)
         ring_forget_before(account, work->change);
     }
     if (work->call != NULL && error != NULL)
-        put_back(conversation, work->withdrawn);
+        queue_give_back(conversation, work->withdrawn);
     else
         queued_line_free(work->withdrawn);
     work->withdrawn = NULL;
@@ -341,17 +295,15 @@ void line_delivery(struct conversation *conversation, int64_t seq, const char *d
 
 bool line_withdraw(struct call *call, struct conversation *conversation, int64_t seq)
 {
-    struct queued_line *line = NULL;
-    if (!conversation->flushing)
-        DL_SEARCH_SCALAR(conversation->queue, line, seq, seq);
+    struct queued_line *line = queue_take(conversation, seq);
     struct delivery_write *work =
         line != NULL ? set_delivery(conversation, seq, "failed", "withdrawn", 0) : NULL;
-    if (work == NULL)
+    if (work == NULL) {
+        if (line != NULL)
+            queue_give_back(conversation, line);
         return false;
+    }
     work->call = call;
     work->withdrawn = line;
-    DL_DELETE(conversation->queue, line);
-    conversation->queue_lines--;
-    conversation->queue_bytes -= buffer_size(&line->text);
     return true;
 }

@@ -36,6 +36,15 @@ bool local_connect(struct route *route)
     return true;
 }
 
+void local_meet(struct route *route)
+{
+    struct route *guest = NULL;
+    HASH_FIND(hh, route->conversation->account->gateway->routes_wanted, route->hash, sizeof route->hash,
+              guest);
+    if (guest != NULL && guest->wanted)
+        local_connect(guest);
+}
+
 static void down(struct route *route, const char *reason)
 {
     struct gateway *gateway = route->conversation->account->gateway;

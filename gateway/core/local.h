@@ -10,6 +10,8 @@
 bool local_is(uint64_t tunnel);
 /* True when the other end of the route's hash is served by this gateway; both chats then have a tunnel. */
 bool local_connect(struct route *route);
+/* An inviter's route is served from now on: joined with a guest's that looks for it already. */
+void local_meet(struct route *route);
 void local_disconnect(struct route *route, const char *reason);
 void local_send(struct route *route, struct bytes payload);
 

@@ -52,10 +52,10 @@ void put_contact(struct store_batch *batch, const struct contact *contact)
     struct contact_row row = {
         .id = contact->id,
         .account = contact->account->id,
-        .handle = contact->handle,
-        .name = contact->name,
+        .handle = contact->naming.handle,
+        .name = contact->naming.name,
         .key_block = buffer_view(&contact->key_block),
-        .presence = contact->presence,
+        .presence = contact->naming.presence,
         .created = contact->created,
         .change = contact->change,
     };
@@ -69,10 +69,10 @@ void put_conversation(struct store_batch *batch, const struct conversation *conv
         .id = conversation->id,
         .account = conversation->account->id,
         .contact = conversation->contact->id,
-        .open = conversation->open,
-        .read_seq = conversation->read_seq,
+        .open = conversation->standing.open,
+        .read_seq = conversation->standing.read_seq,
         .last_seq = conversation->last_seq,
-        .closed_at = conversation->closed_at,
+        .closed_at = conversation->standing.closed_at,
         .avatar = conversation->avatar,
         .state_text = conversation->state_text,
         .created = conversation->created,
@@ -301,7 +301,10 @@ static void load_account(void *arg, const struct account_row *row)
     load_settings(account, row->settings);
     account->epoch = row->epoch;
     account->last_seq = row->last_seq;
-    account->last_change = account->reserved_change = account->ring_floor = row->last_change;
+    /* The start is a change itself: states of conversations are not stored, and all that a client knows of
+     * them is over. */
+    account->change = account->last_change = account->reserved_change = account->ring_floor =
+        row->last_change + 1;
     account->created = row->created;
     account->is_operator = row->is_operator;
     if (row->id > loading->gateway->last_account)
@@ -342,9 +345,9 @@ static void load_contact(void *arg, const struct contact_row *row)
     }
     contact->id = row->id;
     contact->account = account;
-    text_copy(contact->handle, sizeof contact->handle, row->handle);
-    text_copy(contact->name, sizeof contact->name, row->name);
-    text_copy(contact->presence, sizeof contact->presence, row->presence);
+    text_copy(contact->naming.handle, sizeof contact->naming.handle, row->handle);
+    text_copy(contact->naming.name, sizeof contact->naming.name, row->name);
+    text_copy(contact->naming.presence, sizeof contact->naming.presence, row->presence);
     memcpy(contact->fingerprint, row->fingerprint, sizeof contact->fingerprint);
     contact->created = row->created;
     contact->change = row->change;
@@ -369,15 +372,15 @@ static void load_conversation(void *arg, const struct conversation_row *row)
     conversation->account = account;
     conversation->contact = contact;
     contact->conversation = conversation;
-    conversation->open = row->open;
-    conversation->read_seq = row->read_seq;
+    conversation->standing.open = row->open;
+    conversation->standing.read_seq = row->read_seq;
     conversation->last_seq = row->last_seq;
     conversation->unread = row->unread;
-    conversation->closed_at = row->closed_at;
+    conversation->standing.closed_at = row->closed_at;
     text_copy(conversation->avatar, sizeof conversation->avatar, row->avatar);
     text_copy(conversation->state_text, sizeof conversation->state_text, row->state_text);
     conversation->created = row->created;
-    conversation->change = row->change;
+    conversation->change = account->ring_floor = ++account->last_change;
     conversation->state = CHAT_NO_TUNNEL;
     conversation->reason = "the gateway has just started";
     conversation->since = clock_wall_ms();

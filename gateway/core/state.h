@@ -55,8 +55,7 @@ struct route {
     uv_timer_t *timer;
     uint64_t timer_due;
     bool dirty, wanted, ended;
-    unsigned pins;    /* commits under way that will speak of it */
-    unsigned waiting; /* lines given to the chat that it could not send at once */
+    unsigned pins; /* commits under way that will speak of it */
     uint64_t *salts;
     size_t salt_count, salt_room; /* loaded, until the chat exists */
     struct wishes wishes;
@@ -73,13 +72,22 @@ struct queued_line {
     struct queued_line *prev, *next;
 };
 
+/* What commands change of a conversation. */
+struct standing {
+    bool open;
+    int64_t closed_at; /* 0: not closed by its owner */
+    int64_t read_seq;
+};
+
 struct conversation {
     int64_t id;
     struct account *account;
     struct contact *contact;
-    bool open;
-    int64_t read_seq, last_seq, unread;
-    int64_t closed_at;
+    struct standing standing;
+    struct standing asked; /* by the newest of the writes under way */
+    unsigned asking;       /* how many are */
+    int64_t last_seq, unread;
+    int64_t received; /* lines since the start */
     char avatar[65];
     char state_text[256];
     int64_t created, change;
@@ -89,23 +97,33 @@ struct conversation {
     int64_t since;
     struct queued_line *queue;
     size_t queue_lines, queue_bytes;
-    bool flushing;    /* the queue's lines are being marked as sent */
-    int64_t arriving; /* received lines whose commit is under way */
+    size_t coming_lines, coming_bytes; /* being stored, to be queued then */
+    bool flushing;                     /* the queue's lines are being marked as sent */
     unsigned pins;
     bool removed;
     struct conversation *next_grave;
     UT_hash_handle hh;
 };
 
+/* What commands change of a contact. */
+struct naming {
+    char handle[HANDLE_SIZE];
+    char name[NAME_SIZE];
+    char presence[8];
+};
+
 struct contact {
     int64_t id;
     struct account *account;
-    char handle[HANDLE_SIZE];
-    char name[NAME_SIZE];
+    struct naming naming;
+    struct naming asked; /* by the newest of the writes under way */
+    unsigned asking;     /* how many are */
     uint8_t fingerprint[20];
     struct buffer key_block;
-    char presence[8];
     struct conversation *conversation;
+    struct conversation *coming; /* being stored with the first offers to this contact */
+    unsigned offers;             /* being stored */
+    bool leaving;                /* its removal is being stored, or was */
     int64_t created, change;
     struct contact *next_grave;
     UT_hash_handle hh;
@@ -152,12 +170,14 @@ struct account {
     int64_t epoch, last_seq, last_change;
     int64_t reserved_change; /* numbers up to this are reserved in the store */
     bool reserving;
+    bool setting; /* the account's row is being stored */
     int64_t created, change;
     struct app_password *app_passwords;
     struct client *clients;
     struct contact *contacts;           /* by id */
     struct conversation *conversations; /* by id */
     struct invite *invites;             /* by id */
+    struct ensure *ensures;             /* contacts being stored */
     struct write *pending;              /* commits under way, in order */
     struct ring_entry ring[RING_SIZE];
     size_t ring_next;

@@ -7,6 +7,7 @@
 #include "core/commands.h"
 #include "core/contacts.h"
 #include "core/conversations.h"
+#include "core/queue.h"
 #include "core/lines.h"
 #include "core/rows.h"
 #include "core/write.h"
@@ -65,9 +66,9 @@ bool do_conversation_show(struct call *call, struct error **error)
 struct conversation_write {
     struct call *call;
     struct conversation *conversation;
-    bool open;
-    int64_t closed_at, read_seq, unread, change;
-    void (*then)(struct conversation *conversation);
+    struct standing standing;
+    int64_t change;
+    int64_t unread, received; /* received lines above read_seq when `received` lines had come; -1: no news */
 };
 
 static void conversation_written(void *arg, const struct error *error)
@@ -75,24 +76,20 @@ static void conversation_written(void *arg, const struct error *error)
     struct conversation_write *work = arg;
     struct conversation *conversation = work->conversation;
     conversation->pins--;
+    conversation->asking--;
     if (error != NULL) {
         call_fail_copy(work->call, error);
     } else {
-        conversation->open = work->open;
-        conversation->closed_at = work->closed_at;
-        conversation->read_seq = work->read_seq;
+        conversation->standing = work->standing;
         if (work->unread >= 0)
-            conversation->unread = work->unread;
+            conversation->unread = work->unread + conversation->received - work->received;
         conversation->change = work->change;
         ring_put(conversation->account, work->change, "conversation", 0, json_of_conversation(conversation));
-        if (work->then != NULL)
-            work->then(conversation);
         call_done(work->call, json_of_conversation(conversation));
     }
     free(work);
 }
 
-/* Stores the conversation as `work` will make it, with `extra` rows of the caller's in the batch. */
 static struct conversation_write *begin(struct call *call, struct conversation *conversation,
                                         struct write **write)
 {
@@ -105,9 +102,7 @@ static struct conversation_write *begin(struct call *call, struct conversation *
     *work = (struct conversation_write){
         .call = call,
         .conversation = conversation,
-        .open = conversation->open,
-        .closed_at = conversation->closed_at,
-        .read_seq = conversation->read_seq,
+        .standing = conversation_as_asked(conversation).standing,
         .unread = -1,
         .change = write_change(*write),
     };
@@ -115,17 +110,20 @@ static struct conversation_write *begin(struct call *call, struct conversation *
     return work;
 }
 
-static void commit(struct conversation_write *work, struct write *write)
+static void commit_then(struct conversation_write *work, struct write *write, store_done_fn *then)
 {
     struct conversation changed = *work->conversation;
-    changed.open = work->open;
-    changed.closed_at = work->closed_at;
-    changed.read_seq = work->read_seq;
-    if (work->unread >= 0)
-        changed.unread = work->unread;
+    work->conversation->asking++;
+    work->conversation->asked = changed.standing = work->standing;
     changed.change = work->change;
     put_conversation(write->batch, &changed);
-    write_commit(write, conversation_written, work);
+    write_commit(write, then, work);
+}
+
+/* Stores the conversation as `work` will make it. */
+static void commit(struct conversation_write *work, struct write *write)
+{
+    commit_then(work, write, conversation_written);
 }
 
 bool do_conversation_open(struct call *call, struct error **error)
@@ -141,12 +139,31 @@ bool do_conversation_open(struct call *call, struct error **error)
     struct conversation_write *work = begin(call, conversation, &write);
     if (work == NULL)
         return error_set(error, ERROR_INTERNAL, "out of memory");
-    work->open = true;
-    work->closed_at = 0;
+    work->standing.open = true;
+    work->standing.closed_at = 0;
     /* The request leaves now; that the conversation is open is stored meanwhile. */
     conversation_wake(conversation);
     commit(work, write);
     return true;
+}
+
+static void conversation_closed(void *arg, const struct error *error)
+{
+    struct conversation_write *work = arg;
+    struct conversation *conversation = work->conversation;
+    if (error == NULL) {
+        struct route *route;
+        conversation->standing = work->standing;
+        DL_FOREACH(conversation->routes, route)
+        {
+            if (route->created <= work->standing.closed_at)
+                route_end(route);
+        }
+        queue_fail(conversation, "you closed the conversation");
+        conversation_settle(conversation);
+        conversations_drain(conversation->account->gateway);
+    }
+    conversation_written(work, error);
 }
 
 bool do_conversation_close(struct call *call, struct error **error)
@@ -158,23 +175,12 @@ bool do_conversation_close(struct call *call, struct error **error)
     struct conversation_write *work = begin(call, conversation, &write);
     if (work == NULL)
         return error_set(error, ERROR_INTERNAL, "out of memory");
-    work->open = false;
-    work->closed_at = clock_wall_ms();
-    work->then = conversation_settle;
+    work->standing.open = false;
+    work->standing.closed_at = clock_wall_ms();
     struct route *route;
     DL_FOREACH(conversation->routes, route)
-    route_end(route, write->batch);
-    struct queued_line *line, *next;
-    DL_FOREACH_SAFE(conversation->queue, line, next)
-    {
-        line_delivery(conversation, line->seq, "failed", "you closed the conversation", 0);
-        DL_DELETE(conversation->queue, line);
-        buffer_free(&line->text);
-        free(line);
-    }
-    conversation->queue_lines = conversation->queue_bytes = 0;
-    commit(work, write);
-    conversations_drain(call->gateway);
+    route_delete(route, write->batch);
+    commit_then(work, write, conversation_closed);
     return true;
 }
 
@@ -291,34 +297,66 @@ bool do_typing(struct call *call, struct error **error)
 
 /* --- reading */
 
+enum { COUNT_PAGE = 1000 };
+
 struct reading {
     struct call *call;
     struct conversation *conversation;
-    int64_t seq, unread;
+    int64_t seq;      /* the new position */
+    int64_t at, last; /* counted so far; the newest line when it began */
+    int64_t unread, received;
+    unsigned page;
 };
+
+static bool position(struct call *call, struct conversation *conversation, int64_t seq, int64_t unread,
+                     int64_t received)
+{
+    struct write *write;
+    struct conversation_write *work = begin(call, conversation, &write);
+    if (work == NULL)
+        return false;
+    /* A later position may have overtaken this one while it was counting. */
+    if (seq > work->standing.read_seq) {
+        work->standing.read_seq = seq;
+        work->unread = unread;
+        work->received = received;
+    }
+    commit(work, write);
+    return true;
+}
 
 static void count_unread(void *arg, const struct line_row *row)
 {
     struct reading *reading = arg;
-    reading->unread += strcmp(row->direction, "in") == 0;
+    reading->page++;
+    reading->at = row->seq;
+    reading->unread += row->seq <= reading->last && strcmp(row->direction, "in") == 0;
+}
+
+static void unread_counted(void *arg, const struct error *error);
+
+static void count_page(struct reading *reading)
+{
+    struct conversation *conversation = reading->conversation;
+    struct account *account = conversation->account;
+    reading->page = 0;
+    store_history_after(account->gateway->store, account->id, conversation->id, reading->at, COUNT_PAGE,
+                        count_unread, unread_counted, reading);
 }
 
 static void unread_counted(void *arg, const struct error *error)
 {
     struct reading *reading = arg;
     struct conversation *conversation = reading->conversation;
-    conversation->pins--;
-    struct write *write;
-    struct conversation_write *work = error == NULL ? begin(reading->call, conversation, &write) : NULL;
-    if (work == NULL) {
-        call_fail_copy(reading->call,
-                       error != NULL ? error : &(struct error){ERROR_INTERNAL, "out of memory"});
-    } else {
-        if (reading->seq > work->read_seq)
-            work->read_seq = reading->seq;
-        work->unread = reading->unread;
-        commit(work, write);
+    if (error == NULL && reading->page == COUNT_PAGE && reading->at < reading->last) {
+        count_page(reading);
+        return;
     }
+    conversation->pins--;
+    if (error != NULL)
+        call_fail_copy(reading->call, error);
+    else if (!position(reading->call, conversation, reading->seq, reading->unread, reading->received))
+        call_fail(reading->call, NULL);
     free(reading);
 }
 
@@ -330,26 +368,24 @@ bool do_read(struct call *call, struct error **error)
         return false;
     if (seq > call->account->last_seq)
         return error_set(error, ERROR_INVALID, "line %lld does not exist yet", (long long)seq);
-    if (seq <= conversation->read_seq) {
+    if (seq <= conversation->standing.read_seq) {
         call_done(call, json_of_conversation(conversation));
         return true;
     }
-    if (seq >= conversation->last_seq && conversation->arriving == 0) {
-        struct write *write;
-        struct conversation_write *work = begin(call, conversation, &write);
-        if (work == NULL)
-            return error_set(error, ERROR_INTERNAL, "out of memory");
-        work->read_seq = seq;
-        work->unread = 0;
-        commit(work, write);
-        return true;
-    }
+    /* What is still being stored was shown to nobody, so it cannot have been read. */
+    if (seq >= conversation->last_seq)
+        return position(call, conversation, conversation->last_seq, 0, conversation->received) ||
+               error_set(error, ERROR_INTERNAL, "out of memory");
     struct reading *reading = calloc(1, sizeof *reading);
     if (reading == NULL)
         return error_set(error, ERROR_INTERNAL, "out of memory");
-    *reading = (struct reading){.call = call, .conversation = conversation, .seq = seq};
+    *reading = (struct reading){.call = call,
+                                .conversation = conversation,
+                                .seq = seq,
+                                .at = seq,
+                                .last = conversation->last_seq,
+                                .received = conversation->received};
     conversation->pins++;
-    store_history_after(call->gateway->store, call->account->id, conversation->id, seq, 500, count_unread,
-                        unread_counted, reading);
+    count_page(reading);
     return true;
 }

@@ -30,15 +30,18 @@ static void reserved(void *arg, const struct error *error)
 {
     struct account *account = arg;
     account->reserving = false;
-    if (error != NULL)
+    if (error != NULL) {
+        account->reserved_change = 0; /* the next change tries again; the store never lowers it */
         log_warn("core", "event=change-block-not-reserved account=%s",
                  log_name(&account->id, sizeof account->id));
+    }
 }
 
 /* Numbers of changes without a row must not be used again after a crash. */
 static void reserve(struct account *account)
 {
-    if (account->reserving || account->last_change + CHANGE_BLOCK / 2 < account->reserved_change)
+    /* While a setting is being stored the account's row would take it back. */
+    if (account->removed || account->setting || account->reserving || account->last_change + CHANGE_BLOCK / 2 < account->reserved_change)
         return;
     struct store_batch *batch = store_begin(account->gateway->store);
     if (batch == NULL)
