@@ -64,12 +64,20 @@ void link_end(struct link *link, const char *reason, bool gently)
     detach(link, reason);
 }
 
+/* Whom the far side does not know as a friend it turns away only after the handshake of TLS 1.3: stock with
+ * an alert about the certificate, we by closing. The library's words for that tell a person nothing. */
+static const char *why_closed(const struct link *link, const char *reason)
+{
+    bool unanswered = link->stage == LINK_CHECKING || (link->stage == LINK_OPEN && !link->services.listed);
+    return unanswered ? "the friend closed it at once: perhaps it has not accepted this node" : reason;
+}
+
 static void on_closed(void *arg, struct stream *stream, const char *reason)
 {
     struct link *link = link_of(arg);
     (void)stream;
     if (link->stage != LINK_ENDING)
-        detach(link, reason);
+        detach(link, why_closed(link, reason));
     link_free(link);
 }
 

@@ -46,6 +46,19 @@ static void forged_free(struct forged *forged)
     OPENSSL_free(forged->key);
 }
 
+/* Who is not yet accepted over there reads so, and not what TLS calls it. */
+static void test_not_accepted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct node *a = &fixture->nodes[0], *b = &fixture->nodes[1];
+    node_open(fixture, a);
+    node_open(fixture, b);
+    node_befriend(b, a, true);
+    run_until(fixture, strstr(status_of(b, a).reason, "not accepted this node"));
+    assert_int_equal(status_of(b, a).state, FRIEND_OFFLINE);
+    assert_true(a->attempts > 0);
+}
+
 static void test_stranger(void **state)
 {
     struct fixture *fixture = *state;
@@ -517,6 +530,7 @@ static void test_update_ends_trust(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        both(test_not_accepted),
         both(test_stranger),
         both(test_forgeries),
         both(test_forged_short_invite),
