@@ -14,6 +14,10 @@
 #define LIST_EVERY      (50 * SECOND) /* keeps a link without heartbeat (§5.1) */
 #define PING_EVERY      (10 * SECOND)
 #define KEY_EVERY       (10 * SECOND) /* our key is at most given so often */
+/* Each list and contact may be written to disk and shown: so often, after so many at once. A stock peer sends
+ * a few when the link begins, then one when its addresses change. */
+#define NEWS_EVERY (5 * SECOND)
+#define NEWS_BURST 32
 
 static const struct {
     uint16_t service;
@@ -50,10 +54,19 @@ static void find_shared(struct services *services)
     services->rtt = service_shared(&ours, theirs, SERVICE_RTT);
 }
 
-static bool receive_list(struct services *services, struct bytes item)
+static bool take_news(struct services *services, uint64_t now_us)
+{
+    uint64_t due = services->news_due_us;
+    if (due > now_us + (NEWS_BURST - 1) * NEWS_EVERY)
+        return false;
+    services->news_due_us = (due > now_us ? due : now_us) + NEWS_EVERY;
+    return true;
+}
+
+static bool receive_list(struct services *services, struct bytes item, uint64_t now_us)
 {
     struct service_list theirs;
-    if (!service_info_parse(&theirs, item))
+    if (!take_news(services, now_us) || !service_info_parse(&theirs, item))
         return false;
     services->theirs = theirs;
     services->listed = true;
@@ -134,7 +147,7 @@ static enum services_verdict receive_discovery(struct services *services, uint8_
         give_key(services, &list, now_us, out);
         return SERVICES_DONE;
     case 0x05:
-        if (!contact_parse(&news->contact, item))
+        if (!take_news(services, now_us) || !contact_parse(&news->contact, item))
             return SERVICES_DROPPED;
         /* Of others we take nothing, whoever tells it. */
         if (memcmp(news->contact.location, services->location, 16) != 0 ||
@@ -185,7 +198,7 @@ enum services_verdict services_receive(struct services *services, struct bytes i
     case SERVICE_TURTLE: /* the hot path */
         return services->turtle ? SERVICES_TURTLE : SERVICES_DROPPED;
     case SERVICE_INFO:
-        return receive_list(services, item) ? SERVICES_LIST : SERVICES_DROPPED;
+        return receive_list(services, item, now_us) ? SERVICES_LIST : SERVICES_DROPPED;
     case SERVICE_DISCOVERY:
         if (!services->discovery)
             return SERVICES_DROPPED;

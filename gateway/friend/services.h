@@ -23,14 +23,15 @@ struct services {
     struct service_list theirs;
     uint64_t started_us, heard_us, heartbeat_us; /* heard: last valid item */
     uint64_t heartbeat_due_us, ping_due_us, list_due_us, key_due_us;
-    uint64_t ping_us; /* when the open ping was sent; 0: none */
+    uint64_t news_due_us; /* lists and contacts: when the next one would come, at their rate */
+    uint64_t ping_us;     /* when the open ping was sent; 0: none */
     uint32_t ping_sequence;
     uint32_t rtt_us; /* last measured; 0: not yet */
 };
 
 enum services_verdict {
     SERVICES_DONE,    /* nothing for the caller to do */
-    SERVICES_DROPPED, /* malformed, or of a service that is not shared */
+    SERVICES_DROPPED, /* malformed, too often, or of a service that is not shared */
     SERVICES_TURTLE,  /* deliver the item */
     SERVICES_LIST,    /* which services are shared may have changed */
     SERVICES_CONTACT, /* the friend's own contact: news->contact */
