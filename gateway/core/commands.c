@@ -252,24 +252,27 @@ static uint64_t run(struct gateway_session *session, const json_t *given, bool i
         return error_set(error, ERROR_INVALID, "%s: an argument it does not have; it takes: %s", name,
                          command->arguments[0] != '\0' ? command->arguments : "none"),
                0;
+    if (!internal && session->call_count >= SESSION_CALLS_MAX)
+        return error_set(error, ERROR_LIMIT, "%d commands are under way; wait for their answers",
+                         SESSION_CALLS_MAX),
+               0;
     struct call *call = calloc(1, sizeof *call);
     if (call == NULL)
         return error_set(error, ERROR_INTERNAL, "out of memory"), 0;
     call->gateway = session->gateway;
-    call->session = session;
     call->account = account;
     call->arguments = json_deep_copy(given);
     call->token = ++session->gateway->last_ticket;
     call->done = done;
     call->arg = arg;
     call->internal = internal;
-    DL_APPEND(session->calls, call);
+    call_attach(call, session);
     uint64_t token = call->token;
     if (call->arguments != NULL && command->run(call, error))
         return token;
     if (call->arguments == NULL)
         error_set(error, ERROR_INTERNAL, "out of memory");
-    DL_DELETE(session->calls, call);
+    call_detach(call);
     json_decref(call->arguments);
     free(call);
     return 0;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,8 +131,17 @@ static void free_memory(struct gateway *gateway)
     free(gateway);
 }
 
+/* Passwords and links come and go as JSON. */
+static void wipe_and_free(void *memory)
+{
+    if (memory != NULL)
+        OPENSSL_cleanse(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
 struct gateway *gateway_open(uv_loop_t *loop, const struct core_options *options, struct error **error)
 {
+    json_set_alloc_funcs(malloc, wipe_and_free);
     struct gateway *gateway = calloc(1, sizeof *gateway);
     if (gateway == NULL) {
         error_set(error, ERROR_INTERNAL, "out of memory");
@@ -224,11 +234,29 @@ static void finish(struct gateway *gateway)
     uv_close((uv_handle_t *)&gateway->prepare, handle_closed);
 }
 
+static void finish_when_idle(struct gateway *gateway)
+{
+    if (gateway->links_closed && gateway->works == 0)
+        finish(gateway);
+}
+
+void gateway_work_begin(struct gateway *gateway)
+{
+    gateway->works++;
+}
+
+void gateway_work_end(struct gateway *gateway)
+{
+    gateway->works--;
+    finish_when_idle(gateway);
+}
+
 static void links_closed(void *arg)
 {
     struct gateway *gateway = arg;
     gateway->friends = NULL;
-    finish(gateway);
+    gateway->links_closed = true;
+    finish_when_idle(gateway);
 }
 
 static void stop_routes(struct gateway *gateway)
@@ -256,5 +284,5 @@ void gateway_close(struct gateway *gateway, void (*closed)(void *arg), void *arg
     if (gateway->friends != NULL)
         friends_close(gateway->friends, links_closed, gateway);
     else
-        finish(gateway);
+        links_closed(gateway);
 }

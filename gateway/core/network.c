@@ -147,6 +147,8 @@ static const struct friends_events link_events = {
 
 static void node_failed(struct gateway *gateway, const struct error *error)
 {
+    if (gateway->phase == NODE_CLOSING) /* its requests end with it */
+        return;
     gateway->phase = NODE_FAILED;
     snprintf(gateway->phase_text, sizeof gateway->phase_text, "%s", error->text);
     log_error("core", "event=node-failed error=\"%s\"", error->text);
@@ -249,7 +251,8 @@ static void key_made(void *arg, const struct keyring_answer *answer)
     }
     snprintf(gateway->phase_text, sizeof gateway->phase_text, "making the node's TLS key and certificate");
     struct keyring_secret secret = node_secret(gateway);
-    keyring_location_new(gateway->keyring, &secret, location_made, gateway);
+    if (keyring_location_new(gateway->keyring, &secret, location_made, gateway) == 0)
+        node_failed(gateway, &(struct error){ERROR_UNAVAILABLE, "the keyring took no request"});
 }
 
 static void forgotten(void *arg, const struct keyring_answer *answer)
@@ -258,7 +261,8 @@ static void forgotten(void *arg, const struct keyring_answer *answer)
     (void)answer;
     struct gateway *gateway = arg;
     struct keyring_secret secret = node_secret(gateway);
-    keyring_create(gateway->keyring, &secret, gateway->node_name, true, NULL, key_made, gateway);
+    if (keyring_create(gateway->keyring, &secret, gateway->node_name, true, NULL, key_made, gateway) == 0)
+        node_failed(gateway, &(struct error){ERROR_UNAVAILABLE, "the keyring took no request"});
 }
 
 void network_start(struct gateway *gateway)
@@ -278,7 +282,8 @@ void network_start(struct gateway *gateway)
     OPENSSL_cleanse(text, sizeof text);
     snprintf(gateway->phase_text, sizeof gateway->phase_text, "making the node's key (some seconds)");
     log_info("core", "event=node-key-making");
-    keyring_forget(gateway->keyring, "node", forgotten, gateway);
+    if (keyring_forget(gateway->keyring, "node", forgotten, gateway) == 0)
+        node_failed(gateway, &(struct error){ERROR_UNAVAILABLE, "the keyring took no request"});
 }
 
 /* --- commands */
@@ -293,17 +298,19 @@ static bool ready(const struct gateway *gateway, struct error **error)
 struct friend *friend_find(struct gateway *gateway, const char *text)
 {
     struct friend *entry, *next, *found = NULL;
-    size_t size = strlen(text);
+    size_t size = strlen(text), fitting = 0;
     HASH_ITER(hh, gateway->friend_map, entry, next)
     {
         char location[33];
         hex_lower(location, entry->record.location, sizeof entry->record.location);
         if (strcmp(entry->record.name, text) == 0 || strcmp(location, text) == 0)
             return entry;
-        if (size >= 4 && strncmp(location, text, size) == 0)
-            found = found == NULL ? entry : NULL;
+        if (size >= 4 && strncmp(location, text, size) == 0) {
+            found = entry;
+            fitting++;
+        }
     }
-    return found;
+    return fitting == 1 ? found : NULL;
 }
 
 static struct friend *arg_friend(struct call *call, struct error **error)
@@ -458,23 +465,63 @@ bool do_friend_show(struct call *call, struct error **error)
     return true;
 }
 
+/* Takes what the command changed: discovery may have told more about the friend meanwhile. */
+static void friend_set_stored(void *arg, const struct error *error)
+{
+    struct friend_write *work = arg;
+    struct gateway *gateway = work->call->gateway;
+    const struct friend_record *asked = &work->entry->record;
+    struct friend *entry = NULL;
+    struct error *refused = NULL;
+    HASH_FIND(hh, gateway->friend_map, asked->location, 16, entry);
+    if (error == NULL && entry == NULL)
+        error_set(&refused, ERROR_NOT_FOUND, "the friend was removed meanwhile");
+    if (error == NULL && entry != NULL) {
+        struct friend_record record = entry->record;
+        memcpy(record.name, asked->name, sizeof record.name);
+        memcpy(record.addresses, asked->addresses, sizeof record.addresses);
+        record.address_count = asked->address_count;
+        if (gateway->friends == NULL || friends_update(gateway->friends, &record, &refused))
+            entry->record = record;
+    }
+    if (error != NULL)
+        call_fail_copy(work->call, error);
+    else if (refused != NULL)
+        call_fail(work->call, refused);
+    else
+        call_done(work->call, json_of_friend(gateway, entry));
+    free(work->entry);
+    free(work);
+}
+
 bool do_friend_set(struct call *call, struct error **error)
 {
     struct gateway *gateway = call->gateway;
     struct friend *entry = arg_friend(call, error);
     if (entry == NULL || !ready(gateway, error))
         return false;
-    struct friend_record record = entry->record;
-    if (!take_addresses(call, &record, error))
+    struct friend_write *work = calloc(1, sizeof *work);
+    struct friend *asked = calloc(1, sizeof *asked);
+    struct store_batch *batch = store_begin(gateway->store);
+    bool good = work != NULL && asked != NULL && batch != NULL;
+    if (!good)
+        error_set(error, ERROR_INTERNAL, "out of memory");
+    if (good) {
+        asked->record = entry->record;
+        asked->added = entry->added;
+        good = take_addresses(call, &asked->record, error);
+    }
+    if (!good) {
+        store_discard(batch);
+        free(asked);
+        free(work);
         return false;
+    }
     if (arg_has(call, "name"))
-        text_copy(record.name, sizeof record.name, arg_text(call, "name"));
-    if (!friends_update(gateway->friends, &record, error))
-        return false;
-    record.key_block = entry->record.key_block;
-    entry->record = record;
-    save_friend(gateway, entry);
-    call_done(call, json_of_friend(gateway, entry));
+        text_copy(asked->record.name, sizeof asked->record.name, arg_text(call, "name"));
+    *work = (struct friend_write){call, asked};
+    put_friend(batch, asked);
+    store_commit(batch, friend_set_stored, work);
     return true;
 }
 

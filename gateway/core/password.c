@@ -13,6 +13,7 @@ enum { SCRAM_ITERATIONS = 4096 };
 
 struct work {
     uv_work_t request;
+    struct gateway *gateway;
     char *password;
     char *hash; /* to compare with; NULL: make one */
     char result[CRYPT_OUTPUT_SIZE];
@@ -45,12 +46,14 @@ static void compute(uv_work_t *request)
 static void computed(uv_work_t *request, int status)
 {
     struct work *work = request->data;
+    struct gateway *gateway = work->gateway;
     bool good = status == 0 && work->result[0] != '\0';
     work->done(work->arg, good ? work->result : NULL, good && work->matches);
     OPENSSL_cleanse(work->password, strlen(work->password));
     free(work->password);
     free(work->hash);
     free(work);
+    gateway_work_end(gateway);
 }
 
 static bool start(struct gateway *gateway, const char *password, const char *hash, password_fn *done,
@@ -60,6 +63,7 @@ static bool start(struct gateway *gateway, const char *password, const char *has
     if (work == NULL)
         return false;
     work->request.data = work;
+    work->gateway = gateway;
     work->password = strdup(password);
     work->hash = hash != NULL ? strdup(hash) : NULL;
     work->done = done;
@@ -71,6 +75,7 @@ static bool start(struct gateway *gateway, const char *password, const char *has
         free(work);
         return false;
     }
+    gateway_work_begin(gateway);
     return true;
 }
 

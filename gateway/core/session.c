@@ -36,21 +36,30 @@ void gateway_listen(struct gateway_session *session, const struct gateway_events
     session->arg = arg;
 }
 
-static void abandon_calls(struct gateway_session *session)
+void call_attach(struct call *call, struct gateway_session *session)
 {
-    struct call *call, *next;
-    DL_FOREACH_SAFE(session->calls, call, next)
-    {
-        DL_DELETE(session->calls, call);
-        call->session = NULL;
-    }
+    call->session = session;
+    session->call_count++;
+    DL_APPEND(session->calls, call);
+}
+
+void call_detach(struct call *call)
+{
+    if (call->session == NULL)
+        return;
+    DL_DELETE(call->session->calls, call);
+    call->session->call_count--;
+    call->session = NULL;
 }
 
 void gateway_logout(struct gateway_session *session)
 {
     struct gateway *gateway = session->gateway;
     struct account *account = session->account;
-    abandon_calls(session);
+    if (session->gone) /* its end was told just now */
+        return;
+    while (session->calls != NULL)
+        call_detach(session->calls);
     session->events = NULL;
     session->gone = true; /* freed at the end of the turn: somebody may be walking the list */
     gateway->sessions_gone = true;
@@ -170,8 +179,7 @@ void sessions_flush(struct gateway *gateway)
     while ((call = gateway->finished) != NULL) {
         DL_DELETE2(gateway->finished, call, prev_finished, next_finished);
         bool told = call->session != NULL || call->internal;
-        if (call->session != NULL)
-            DL_DELETE(call->session->calls, call);
+        call_detach(call);
         if (told && call->done != NULL)
             call->done(call->arg, call->error == NULL ? call->result : NULL, call->error);
         json_decref(call->result);
@@ -210,8 +218,7 @@ void gateway_forget(struct gateway_session *session, uint64_t token)
     DL_FOREACH(session->calls, call)
     {
         if (call->token == token) {
-            DL_DELETE(session->calls, call);
-            call->session = NULL;
+            call_detach(call);
             return;
         }
     }

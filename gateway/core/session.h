@@ -4,6 +4,8 @@
 
 #include "core/state.h"
 
+enum { SESSION_CALLS_MAX = 256 }; /* under way at a time */
+
 struct gateway_session {
     struct gateway *gateway;
     struct account *account; /* NULL: operator */
@@ -11,6 +13,7 @@ struct gateway_session {
     const struct gateway_events *events;
     void *arg;
     struct call *calls;
+    unsigned call_count;
     int64_t told; /* the visible change at the last `more` */
     bool dirty, watching, gone;
     uint8_t app_password[32]; /* the log-in came with this one; zeros: with the account's password */
@@ -43,6 +46,8 @@ void sessions_changed(struct account *account);             /* `more` at the end
 void sessions_hint(struct account *account, json_t *hint);  /* takes the reference */
 void sessions_watch(struct gateway *gateway, json_t *hint); /* to those that watch; takes the reference */
 
+void call_attach(struct call *call, struct gateway_session *session);
+void call_detach(struct call *call); /* nobody hears the answer */
 /* End a call: take the result's reference, or the error. */
 void call_done(struct call *call, json_t *result);
 void call_fail(struct call *call, struct error *error);

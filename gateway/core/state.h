@@ -253,10 +253,16 @@ struct gateway {
     struct contact *contact_graves; /* removed; freed at the end */
     struct account *account_graves;
 
+    unsigned works;    /* on the loop's pool; the end waits for them */
+    bool links_closed; /* the end waits for the works only */
     unsigned open_handles;
     void (*closed)(void *arg);
     void *closed_arg;
 };
+
+/* Something runs on the loop's pool that will speak of the gateway, until it has ended. */
+void gateway_work_begin(struct gateway *gateway);
+void gateway_work_end(struct gateway *gateway);
 
 /* Ids of rows: one counter for all tables, kept above everything loaded. */
 int64_t next_id(struct gateway *gateway);

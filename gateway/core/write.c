@@ -41,7 +41,8 @@ static void reserved(void *arg, const struct error *error)
 static void reserve(struct account *account)
 {
     /* While a setting is being stored the account's row would take it back. */
-    if (account->removed || account->setting || account->reserving || account->last_change + CHANGE_BLOCK / 2 < account->reserved_change)
+    if (account->removed || account->setting || account->reserving ||
+        account->last_change + CHANGE_BLOCK / 2 < account->reserved_change)
         return;
     struct store_batch *batch = store_begin(account->gateway->store);
     if (batch == NULL)
