@@ -212,10 +212,10 @@ void queue_fail(struct conversation *conversation, const char *reason)
     struct queued_line *line, *next;
     DL_FOREACH_SAFE(conversation->queue, line, next)
     line_delivery(conversation, line->seq, "failed", reason, 0);
-    queue_free(conversation);
+    queue_drop(conversation);
 }
 
-void queue_free(struct conversation *conversation)
+void queue_drop(struct conversation *conversation)
 {
     struct queued_line *line, *next;
     DL_FOREACH_SAFE(conversation->queue, line, next)

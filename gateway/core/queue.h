@@ -24,6 +24,6 @@ void queued_line_free(struct queued_line *line); /* NULL is fine */
 
 /* The conversation was closed: what waits fails. */
 void queue_fail(struct conversation *conversation, const char *reason);
-void queue_free(struct conversation *conversation);
+void queue_drop(struct conversation *conversation);
 
 #endif

@@ -192,7 +192,7 @@ void account_start_routes(struct account *account)
 
 void conversation_free(struct conversation *conversation)
 {
-    queue_free(conversation);
+    queue_drop(conversation);
     while (conversation->routes != NULL)
         route_free(conversation->routes);
     free(conversation);
