@@ -64,12 +64,14 @@ void link_end(struct link *link, const char *reason, bool gently)
     detach(link, reason);
 }
 
-/* Whom the far side does not know as a friend it turns away only after the handshake of TLS 1.3: stock with
- * an alert about the certificate, we by closing. The library's words for that tell a person nothing. */
+/* The library's words tell a person nothing. Whom the far side does not know as a friend it turns away only
+ * after the handshake of TLS 1.3: stock with an alert about the certificate, we by closing. */
 static const char *why_closed(const struct link *link, const char *reason)
 {
-    bool unanswered = link->stage == LINK_CHECKING || (link->stage == LINK_OPEN && !link->services.listed);
-    return unanswered ? "the friend closed it at once: perhaps it has not accepted this node" : reason;
+    static const char by_peer[] = "closed by peer"; /* link_open(): whether TLS was ended or not */
+    if (link->stage == LINK_CHECKING || (link->stage == LINK_OPEN && !link->services.listed))
+        return "the friend closed it at once: perhaps it has not accepted this node";
+    return strncmp(reason, by_peer, sizeof by_peer - 1) == 0 ? "the friend closed the connection" : reason;
 }
 
 static void on_closed(void *arg, struct stream *stream, const char *reason)
@@ -299,6 +301,8 @@ void link_open(struct link *link, bool limited)
 {
     struct friends *set = link->set;
     link->stage = LINK_OPEN;
+    /* Told of the end of TLS, stock takes the link for alive for 15 s more (protocol 11 §3.4). */
+    SSL_set_quiet_shutdown(stream_tls(link->stream), 1);
     link->deadline_ms = clock_monotonic_ms() + set->timing.list_ms;
     set_wake(set, link->deadline_ms);
     stream_set_low_water(link->stream, LINK_AHEAD);

@@ -17,6 +17,7 @@ struct actor {
     struct listener *listener; /* actor as server */
     struct sockaddr_storage address;
     bool ready, closed;
+    char reason[64];      /* why it closed */
     struct buffer script; /* written when TLS is up */
     struct slices slices;
     struct buffer heard; /* whole items */
@@ -61,7 +62,7 @@ static void actor_closed(void *arg, struct stream *stream, const char *reason)
 {
     struct actor *actor = arg;
     (void)stream;
-    (void)reason;
+    snprintf(actor->reason, sizeof actor->reason, "%s", reason);
     actor->closed = true;
     actor->stream = NULL;
 }

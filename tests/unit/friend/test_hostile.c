@@ -304,6 +304,24 @@ static void test_truncated(void **state)
     actor_free(actor);
 }
 
+/* Stock takes a link whose TLS was ended in good form for alive for 15 s more (protocol 11 §3.4). */
+static void test_leaves_without_end_of_tls(void **state)
+{
+    struct fixture *fixture = *state;
+    struct node *a = &fixture->nodes[0], *b = &fixture->nodes[1];
+    node_open(fixture, a);
+    node_befriend(a, b, true);
+    struct actor *actor = actor_new(fixture, &b->identity);
+    actor_say_services(actor);
+    actor_dial(actor, a);
+    run_until(fixture, a->neighbour);
+    node_close(fixture, a);
+    run_until(fixture, actor->closed);
+    assert_string_equal(actor->reason, "closed by peer: without the end of TLS");
+    assert_true(actor_count(actor, SERVICE_DISCOVERY, 0x05) == 1);
+    actor_free(actor);
+}
+
 /* Somebody connects and says nothing: before TLS, and after. */
 static void test_silent(void **state)
 {
@@ -538,6 +556,7 @@ int main(void)
         both(test_keyring_trouble),
         both(test_bad_streams),
         both(test_truncated),
+        both(test_leaves_without_end_of_tls),
         both(test_silent),
         both(test_no_certificate),
         both(test_old_tls),
