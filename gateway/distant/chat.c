@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "distant/chat_internal.h"
+#include "distant/plain.h"
 
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -372,15 +373,22 @@ bool chat_say(struct chat *chat, uint64_t number, struct bytes text, uint64_t no
     chat_clock(chat, now, wall);
     if (!may_say(chat, text, error))
         return false;
+    /* So long a text full of tags would not be taken back together: its tags go out as they are. */
+    struct buffer marked = buffer_make(CHAT_REASSEMBLY_LIMIT / 2);
+    if (chat_text_mark(&marked, text))
+        text = buffer_view(&marked);
     struct own_line *line = malloc(sizeof *line + text.size);
+    if (line != NULL) {
+        *line = (struct own_line){.number = number, .size = text.size};
+        memcpy(line->text, text.data, text.size);
+    }
+    buffer_free(&marked);
     if (line == NULL)
         return error_set(error, ERROR_INTERNAL, "out of memory");
-    *line = (struct own_line){.number = number, .size = text.size};
-    memcpy(line->text, text.data, text.size);
     bool first = chat->queue == NULL;
     DL_APPEND(chat->queue, line);
     chat->queue_lines++;
-    chat->queue_bytes += text.size;
+    chat->queue_bytes += line->size;
     /* The request is repeated by the router; raising its urgency for each line would defeat its back-off. */
     if (chat->options.role == CHAT_GUEST && chat_best_tunnel(chat) == NULL && (first || !chat->wanted))
         want(chat, false);

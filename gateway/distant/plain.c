@@ -431,3 +431,38 @@ bool chat_text_plain(struct buffer *out, struct bytes text)
         out->end = out->start + begin;
     return !out->failed;
 }
+
+static const char *escape_of(uint8_t byte)
+{
+    switch (byte) {
+    case '<':
+        return "&lt;";
+    case '>':
+        return "&gt;";
+    case '&':
+        return "&amp;";
+    case '\n':
+        return "<br/>";
+    default:
+        return NULL;
+    }
+}
+
+bool chat_text_mark(struct buffer *out, struct bytes text)
+{
+    if (!is_markup(text))
+        return buffer_append_bytes(out, text);
+    size_t begin = buffer_size(out);
+    buffer_append_string(out, "<span>");
+    for (size_t i = 0; i < text.size && !out->failed; i++) {
+        const char *escape = escape_of(text.data[i]);
+        if (escape != NULL)
+            buffer_append_string(out, escape);
+        else
+            buffer_append(out, &text.data[i], 1);
+    }
+    buffer_append_string(out, "</span>");
+    if (out->failed)
+        out->end = out->start + begin;
+    return !out->failed;
+}

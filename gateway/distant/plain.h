@@ -15,4 +15,8 @@
  * is enough. One pass, no allocation but the buffer's. False when `out` is full, with `out` as it was. */
 bool chat_text_plain(struct buffer *out, struct bytes text);
 
+/* The other way: what a person wrote, such that chat_text_plain() and the original both show it as it was written (a tab
+ * in it becomes a space). A text that nobody takes for markup is appended as it is. At most 5 * text.size + 13 bytes. */
+bool chat_text_mark(struct buffer *out, struct bytes text);
+
 #endif

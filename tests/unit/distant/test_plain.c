@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/source.h"
 #include "distant/plain.h"
 #include "wire/utf8.h"
 
@@ -114,10 +115,39 @@ static void linear(void **state)
     }
 }
 
+/* What a person wrote comes back as it was, whatever it looks like. */
+static void marked_comes_back(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = {
+        "<b>", "</b>", "<br/>",    "&amp;",     "&lt;",           "<",        ">",    "&", "\n", "  ", " ",
+        "x",   "<p>",  "<script>", "</script>", "<a href=\"y\">", "\xc3\xbc", "<!--", "0"};
+    struct random_seeded seed;
+    struct random_source random = random_from_seed(&seed, 11);
+    struct buffer text = buffer_make(ROOM), marked = buffer_make(ROOM), back = buffer_make(ROOM);
+    size_t markup = 0;
+    for (unsigned round = 0; round < 20000; round++) {
+        buffer_clear(&text);
+        buffer_clear(&marked);
+        buffer_clear(&back);
+        for (uint32_t left = random_below(&random, 12); left > 0; left--)
+            buffer_append_string(&text, pieces[random_below(&random, sizeof pieces / sizeof *pieces)]);
+        assert_true(chat_text_mark(&marked, buffer_view(&text)));
+        markup += buffer_size(&marked) != buffer_size(&text);
+        assert_true(chat_text_plain(&back, buffer_view(&marked)));
+        assert_bytes_equal(buffer_view(&back), buffer_view(&text));
+    }
+    assert_true(markup > 1000);
+    buffer_free(&text);
+    buffer_free(&marked);
+    buffer_free(&back);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table),
+        cmocka_unit_test(marked_comes_back),
         cmocka_unit_test(bounded),
         cmocka_unit_test(linear),
     };
