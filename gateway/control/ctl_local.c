@@ -166,7 +166,7 @@ static void tell_next_steps(const struct ctl *ctl, const struct places *places)
             "  4. give your certificate to a friend:       retrogatectl friend self\n"
             "     and add the friend's:                    retrogatectl friend add @FILE\n",
             places->config_file, places->state_folder,
-            places->system ? "systemctl enable --now retrogated" : "retrogated");
+            places->system ? "systemctl enable --now retrogate" : "retrogated");
 }
 
 int ctl_init(struct ctl *ctl, const json_t *options)

@@ -86,7 +86,7 @@ static void show_invite(struct ctl *ctl, const json_t *command, const json_t *op
 {
     (void)command;
     show_qr(ctl, options, json_string_value(json_object_get(result, "link")));
-    fputs("\nGive the link to this one person over a way that you trust: whoever has it first can use it.\n",
+    fputs("\nGive the link to this one person over a way that you trust. Only the holder of that key can open it.\n",
           ctl->out);
 }
 

@@ -155,12 +155,36 @@ static void progress(void *arg, const char *what)
                    json_pack("{s:{s:s,s:s}}", "progress", "what", "account.add", "text", what));
 }
 
+static bool ask_for_key(struct adding *adding)
+{
+    struct account *account = adding->account;
+    struct keyring *keyring = account->gateway->keyring;
+    char home[24];
+    snprintf(home, sizeof home, "%lld", (long long)account->id);
+    struct keyring_secret secret = {.home = home, .passphrase = buffer_view(&account->passphrase)};
+    const char *key = arg_text(adding->call, "key"), *old = arg_text(adding->call, "key_passphrase");
+    if (key == NULL)
+        return keyring_create(keyring, &secret, account->person, false, progress, account_key_ready,
+                              adding) != 0;
+    return keyring_import_secret(keyring, &secret, bytes_of_string(key),
+                                 bytes_of_string(old != NULL ? old : ""), false, account_key_ready,
+                                 adding) != 0;
+}
+
+static void home_empty(void *arg, const struct keyring_answer *answer)
+{
+    struct adding *adding = arg;
+    if (answer->error != NULL)
+        adding_end(adding, answer->error);
+    else if (!ask_for_key(adding))
+        adding_end(adding, &(struct error){ERROR_UNAVAILABLE, "the keyring is busy; try again"});
+}
+
 static void password_hashed(void *arg, const char *hash, bool matches)
 {
     (void)matches;
     struct adding *adding = arg;
     struct account *account = adding->account;
-    struct gateway *gateway = account->gateway;
     char home[24];
     snprintf(home, sizeof home, "%lld", (long long)account->id);
     account->password = hash != NULL ? strdup(hash) : NULL;
@@ -168,15 +192,9 @@ static void password_hashed(void *arg, const char *hash, bool matches)
         adding_end(adding, &(struct error){ERROR_INTERNAL, "the password could not be hashed"});
         return;
     }
-    struct keyring_secret secret = {.home = home, .passphrase = buffer_view(&account->passphrase)};
-    const char *key = arg_text(adding->call, "key"), *old = arg_text(adding->call, "key_passphrase");
-    uint64_t request = key != NULL ? keyring_import_secret(gateway->keyring, &secret, bytes_of_string(key),
-                                                           bytes_of_string(old != NULL ? old : ""), false,
-                                                           account_key_ready, adding)
-                                   : keyring_create(gateway->keyring, &secret, account->person, false,
-                                                    progress, account_key_ready, adding);
-    adding->asked = request != 0;
-    if (request == 0)
+    /* An account whose making was cut short may have left a home under this number. */
+    adding->asked = keyring_forget(account->gateway->keyring, home, home_empty, adding) != 0;
+    if (!adding->asked)
         adding_end(adding, &(struct error){ERROR_UNAVAILABLE, "the keyring is busy; try again"});
 }
 

@@ -49,8 +49,9 @@ struct contact *contact_by_id(const struct account *account, const uint8_t id[8]
 static bool block_from_link(struct buffer *block, const char *text, struct error **error)
 {
     struct link link;
-    if (!link_parse(&link, bytes_of_string(text), error))
-        return false;
+    struct bytes found;
+    if (!link_find(bytes_of_string(text), &found) || !link_parse(&link, found, error))
+        return error_set(error, ERROR_INVALID, "no link");
     bool good = link.kind == LINK_CERTIFICATE && buffer_append_bytes(block, buffer_view(&link.blob));
     link_free(&link);
     return good || error_set(error, ERROR_INVALID, "this link carries no key; ask for a certificate link");
@@ -69,12 +70,13 @@ static bool block_from_certificate(struct buffer *block, const char *text, struc
 
 bool key_from_text(struct buffer *block, const char *text, struct error **error)
 {
-    while (*text == ' ' || *text == '\n' || *text == '\t' || *text == '\r')
-        text++;
+    static const char armor[] = "-----BEGIN PGP PUBLIC KEY BLOCK-----", link[] = "retroshare://certificate?";
     struct buffer raw = buffer_make(1 << 16);
-    bool good = strncmp(text, "retroshare://", 13) == 0 ? block_from_link(&raw, text, error)
-                : strncmp(text, "-----", 5) == 0        ? openpgp_dearmor(&raw, bytes_of_string(text), error)
-                                                        : block_from_certificate(&raw, text, error);
+    /* A key may stand in the middle of what was said about it. */
+    const char *armored = strstr(text, armor), *linked = strstr(text, link);
+    bool good = armored != NULL  ? openpgp_dearmor(&raw, bytes_of_string(armored), error)
+                : linked != NULL ? block_from_link(&raw, linked, error)
+                                 : block_from_certificate(&raw, text, error);
     good = good && openpgp_screen_key(block, buffer_view(&raw), error);
     buffer_free(&raw);
     return good;
