@@ -231,8 +231,10 @@ uint64_t keyring_invite_open(struct keyring *keyring, const struct keyring_secre
     memcpy(request->answer.fingerprint, invite->signer, 20);
     if (memcmp(invite->addressee, account->fingerprint, 20) != 0)
         request->error = (struct error){ERROR_DENIED, "the invite does not decrypt"};
+    else if (inviter.size == 0)
+        request->error = (struct error){ERROR_NOT_FOUND, "no inviter was given"};
     else if (memcmp(key.fingerprint, invite->signer, 20) != 0)
-        request->error = (struct error){ERROR_NOT_FOUND, "another inviter"};
+        request->error = (struct error){ERROR_DENIED, "another inviter"};
     memcpy(request->answer.hash, invite->hash, 20);
     memcpy(request->answer.key, invite->key, 16);
     request->answer.expires = keyring->unsigned_expiry ? 0 : invite->expires;

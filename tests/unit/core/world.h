@@ -7,6 +7,8 @@
 #include "support/vectors.h"
 
 #include <ftw.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/accounts.h"
@@ -63,6 +65,20 @@ static inline void world_settle(struct world *world)
 {
     for (unsigned i = 0; i < 64; i++)
         uv_run(&world->loop, UV_RUN_NOWAIT);
+}
+
+/* Until nothing is being stored. */
+static inline void world_quiet(struct world *world)
+{
+    for (bool busy = true; busy;) {
+        struct account *account, *next;
+        world_settle(world);
+        busy = false;
+        HASH_ITER(hh, world->gateway->accounts, account, next)
+        busy |= account->pending != NULL;
+        if (busy)
+            world_turn(world);
+    }
 }
 
 static inline void world_open_with(struct world *world, bool locked)
@@ -137,6 +153,24 @@ static inline int world_teardown(void **state)
     world_free(*state);
     free(*state);
     return 0;
+}
+
+/* --- a full disk: no file grows */
+
+static inline struct rlimit disk_fill(void)
+{
+    struct rlimit before, full;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    full = before;
+    full.rlim_cur = 1;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &full), 0);
+    return before;
+}
+
+static inline void disk_clear(const struct rlimit *before)
+{
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, before), 0);
 }
 
 /* --- commands */
