@@ -7,6 +7,7 @@
 #include "support/vectors.h"
 
 #include <ftw.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -55,9 +56,11 @@ static inline struct core_options world_options(const struct world *world, const
                                  .typing_default = true};
 }
 
+/* Never blocks: what a turn answers may be the last that happens for a long time. */
 static inline void world_turn(struct world *world)
 {
-    uv_run(&world->loop, UV_RUN_ONCE);
+    if (uv_run(&world->loop, UV_RUN_NOWAIT) != 0)
+        sched_yield();
 }
 
 /* Some turns without waiting for anything. */
