@@ -85,6 +85,9 @@ void client_end(struct client *client, const char *reason)
         return;
     client_label_end(client);
     client_say(client, NULL, NULL, "ERROR", NULL, "Closing link: %s", reason);
+    /* Now, not when the connection is gone at last: the same device may be back before. */
+    follow_handed(client);
+    follow_keep(client);
     client->phase = PHASE_ENDING;
     client->io->end(client->io_arg, reason);
 }

@@ -218,6 +218,16 @@ def friends_up(gateway, count):
     wait_for(f"{count} friends up at {gateway.name}", lambda: gateway.do("status")["friends"]["up"] >= count, 30)
 
 
+def befriended(left, right):
+    """Both are ready and friends, and the link is up."""
+    left.wait_ready()
+    right.wait_ready()
+    before = left.do("status")["friends"]["up"], right.do("status")["friends"]["up"]
+    left.befriend(right)
+    friends_up(left, before[0] + 1)
+    friends_up(right, before[1] + 1)
+
+
 def chain(*names, **settings):
     """Gateways in a line, each a friend of the next."""
     nodes = [Gateway(name, wait=False, **settings) for name in names]

@@ -78,7 +78,7 @@ def identity(name):
 
 
 def friend_address(gateway):
-    host, port = gateway.do("status")["listening"]["friends"][0].rsplit(":", 1)
+    host, port = gateway.settings["node.listen"].rsplit(":", 1)
     return host, int(port)
 
 
@@ -98,6 +98,8 @@ class Friend:
         raw = socket.create_connection(friend_address(gateway), timeout=20)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.tls = (context or context_of(*identity(name))).wrap_socket(raw)
+        self.poll = select.poll()
+        self.poll.register(self.tls, select.POLLIN)
         if greet:
             self.send(service_list())
         if wait:
@@ -115,7 +117,7 @@ class Friend:
 
     def fill(self, seconds):
         """Reads what is there, waiting at most so long for the first bytes."""
-        if not self.tls.pending() and not select.select([self.tls], [], [], seconds)[0]:
+        if not self.tls.pending() and not self.poll.poll(seconds * 1000):
             return False
         self.tls.settimeout(5)
         try:

@@ -36,7 +36,7 @@ def meeting():
 def both_ways():
     said = {}
     for number, text in enumerate([f"{WORDS[0]}?", f"{WORDS[1]} \N{CRAB} \u202eabc\u202c é é ﷽ {chr(0x10fffd)}", "  spaces",
-                                   "two\nlines", "<b>&amp;</b>", "0"]):
+                                   "two\nlines", "a < b && c > d &amp; &lt;", "0"]):
         a.do("say", account="alice", conversation=at_a, text=f"{number} {text}")
         c.do("say", account="carol", conversation=at_c, text=f"{number} {text} {WORDS[2]}")
         said[number] = text
