@@ -174,7 +174,7 @@ static bool ask_for_key(struct adding *adding)
 static void home_empty(void *arg, const struct keyring_answer *answer)
 {
     struct adding *adding = arg;
-    if (answer->error != NULL)
+    if (answer->error != NULL && answer->error->code != ERROR_NOT_FOUND)
         adding_end(adding, answer->error);
     else if (!ask_for_key(adding))
         adding_end(adding, &(struct error){ERROR_UNAVAILABLE, "the keyring is busy; try again"});
