@@ -219,7 +219,9 @@ static bool connection_start(struct connection *connection, int fd)
                                      .tls_server = true,
                                      .input_limit = CLIENT_INPUT_READ,
                                      .output_limit = irc->site.output_limit};
-    address_format(address, sizeof address, (const struct sockaddr *)&connection->peer);
+    /* Without the port: failed log-ins are throttled by it. */
+    if (uv_ip_name((const struct sockaddr *)&connection->peer, address, sizeof address) != 0)
+        address[0] = '\0';
     connection->client = client_new(&irc->site, address, connection->door->tls, &io, connection);
     if (connection->client == NULL)
         return false;
