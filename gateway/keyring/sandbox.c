@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 /* The filter is inherited by gpg and gpg-agent, so it allows what three programs and their libraries use:
- * everything that is not named answers "not implemented", for which libraries have a way round. Names that
+ * everything that is not named answers ENOSYS, for which libraries have a way round. Names that
  * this kernel or library does not know are passed over. */
 /* clang-format off */
 static const char *const allowed[] = {
