@@ -142,12 +142,17 @@ struct conversation *arg_conversation(const struct call *call, struct error **er
 
 /* --- checking */
 
+/* A NUL inside would be cut silently by everything that takes C strings. */
+static bool whole_text(const json_t *value)
+{
+    return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
+}
+
 static bool type_fits(char type, const json_t *value)
 {
     switch (type) {
     case 's':
-        /* A NUL inside would be cut silently by everything that takes C strings. */
-        return json_is_string(value) && strlen(json_string_value(value)) == json_string_length(value);
+        return whole_text(value);
     case 'i':
         return json_is_integer(value);
     case 'b':
@@ -155,7 +160,7 @@ static bool type_fits(char type, const json_t *value)
     case 'l':
         return json_is_array(value);
     case 'n':
-        return json_is_integer(value) || json_is_string(value);
+        return json_is_integer(value) || whole_text(value);
     default:
         return false;
     }

@@ -382,7 +382,7 @@ static void load_conversation(void *arg, const struct conversation_row *row)
     conversation->created = row->created;
     conversation->change = account->ring_floor = ++account->last_change;
     conversation->state = CHAT_NO_TUNNEL;
-    conversation->reason = "the gateway has just started";
+    conversation->reason = "the vault is locked; run retrogatectl unlock"; /* until its routes start */
     conversation->since = clock_wall_ms();
     HASH_ADD(hh, account->conversations, id, sizeof conversation->id, conversation);
     saw_id(loading->gateway, row->id);
