@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: ISC */
+/* Log-ins: passwords, app passwords and their scopes, the throttle, what ends a session. */
+#include "world.h"
+
+struct entry {
+    unsigned calls;
+    struct gateway_session *session;
+    enum error_code code;
+};
+
+static void note_entry(void *arg, struct gateway_session *session, const struct error *error)
+{
+    struct entry *entry = arg;
+    entry->calls++;
+    entry->session = session;
+    entry->code = error != NULL ? error->code : 0;
+    assert_true((session == NULL) == (error != NULL));
+}
+
+static uint64_t knock(struct world *world, struct entry *entry, const char *account, const char *password,
+                      const char *scope, const char *address)
+{
+    const struct gateway_login login = {account, password, scope, address};
+    *entry = (struct entry){0};
+    uint64_t ticket = gateway_login(world->gateway, &login, note_entry, entry);
+    assert_int_not_equal(ticket, 0);
+    assert_int_equal(entry->calls, 0);
+    return ticket;
+}
+
+static struct entry enter_from(struct world *world, const char *account, const char *password,
+                               const char *scope, const char *address)
+{
+    struct entry entry;
+    knock(world, &entry, account, password, scope, address);
+    while (entry.calls == 0)
+        world_turn(world);
+    assert_int_equal(entry.calls, 1);
+    return entry;
+}
+
+static struct entry enter(struct world *world, const char *account, const char *password, const char *scope)
+{
+    return enter_from(world, account, password, scope, "192.0.2.1");
+}
+
+static const char right[] = "password of it";
+
+static void the_password(void **state)
+{
+    struct world *world = *state;
+    account_make(world, "alice");
+    struct entry entry = enter(world, "alice", right, "irc");
+    assert_non_null(entry.session);
+    assert_string_equal(gateway_account_name(entry.session), "alice");
+    assert_int_equal(gateway_account(entry.session), account_by_name(world->gateway, "alice")->id);
+    assert_int_equal(enter(world, "alice", "password of its", "irc").code, ERROR_DENIED);
+    assert_int_equal(enter(world, "alice", "", "irc").code, ERROR_DENIED);
+    assert_int_equal(enter(world, "nobody", right, "irc").code, ERROR_DENIED);
+    assert_int_equal(enter(world, "alicealicealicealicealicealicealice", right, "irc").code, ERROR_DENIED);
+    assert_int_equal(enter(world, "", right, "irc").code, ERROR_DENIED);
+    /* A new one replaces it. */
+    bad(world, entry.session,
+        json_pack("{s:s,s:s,s:s}", "do", "account.password", "password", "the new password", "old", "wrong"),
+        ERROR_DENIED);
+    bad(world, entry.session,
+        json_pack("{s:s,s:s}", "do", "account.password", "password", "the new password"), ERROR_DENIED);
+    struct rlimit before = disk_fill();
+    bad(world, entry.session,
+        json_pack("{s:s,s:s,s:s}", "do", "account.password", "password", "the new password", "old", right),
+        ERROR_UNAVAILABLE);
+    disk_clear(&before);
+    good(world, entry.session,
+         json_pack("{s:s,s:s,s:s}", "do", "account.password", "password", "the new password", "old", right));
+    assert_int_equal(enter(world, "alice", right, "irc").code, ERROR_DENIED);
+    world_restart(world);
+    assert_non_null(enter(world, "alice", "the new password", "irc").session);
+    good(world, world->operator_,
+         json_pack("{s:s,s:s,s:s}", "do", "account.password", "account", "alice", "password", right));
+    assert_non_null(enter(world, "alice", right, "irc").session);
+}
+
+static void app_passwords(void **state)
+{
+    struct world *world = *state;
+    account_make(world, "alice");
+    struct gateway_session *alice = session_of(world, "alice");
+    json_t *phone = give(
+        world, alice, json_pack("{s:s,s:s,s:s}", "do", "app_password.new", "label", "phone", "scope", "irc"));
+    json_t *any = give(world, alice, json_pack("{s:s,s:s}", "do", "app_password.new", "label", "all"));
+    const char *password = text(phone, "password");
+    assert_int_equal(strlen(password), 39);
+    assert_int_equal(enter(world, "alice", password, "mail").code, ERROR_DENIED);
+    struct entry entry = enter(world, "alice", password, "irc");
+    assert_non_null(entry.session);
+    assert_non_null(enter(world, "alice", text(any, "password"), "mail").session);
+    /* As people type it. */
+    char loose[64];
+    size_t at = 0;
+    for (const char *from = password; *from != '\0'; from++) {
+        if (*from != '-')
+            loose[at++] = *from >= 'a' && *from <= 'z' ? (char)(*from - 32) : *from;
+    }
+    loose[at] = '\0';
+    assert_non_null(enter(world, "alice", loose, "irc").session);
+    json_t *list = give(world, alice, json_pack("{s:s}", "do", "app_password.list"));
+    json_t *first = json_array_get(json_object_get(list, "app_passwords"), 0);
+    assert_string_equal(text(first, "label"), "phone");
+    assert_null(json_object_get(first, "password"));
+    assert_true(number(first, "last_used") > 0);
+    json_decref(list);
+    world_restart(world);
+    entry = enter(world, "alice", password, "irc");
+    assert_non_null(entry.session);
+    struct entry other = enter(world, "alice", text(any, "password"), "irc");
+    alice = session_of(world, "alice");
+    /* Revoking ends what came in with it, and nothing else. */
+    good(
+        world, alice,
+        json_pack("{s:s,s:I}", "do", "app_password.revoke", "app_password", (json_int_t)number(phone, "id")));
+    assert_int_equal(account_by_name(world->gateway, "alice")->sessions, 2);
+    good(world, other.session, json_pack("{s:s}", "do", "hello"));
+    assert_int_equal(enter(world, "alice", password, "irc").code, ERROR_DENIED);
+    json_decref(phone);
+    json_decref(any);
+    for (size_t i = 1; i < 64; i++)
+        good(world, alice, json_pack("{s:s,s:s}", "do", "app_password.new", "label", "x"));
+    bad(world, alice, json_pack("{s:s,s:s}", "do", "app_password.new", "label", "x"), ERROR_LIMIT);
+}
+
+static void throttling(void **state)
+{
+    struct world *world = *state;
+    account_make(world, "alice");
+    struct gateway_session *alice = session_of(world, "alice");
+    json_t *app = give(world, alice, json_pack("{s:s,s:s}", "do", "app_password.new", "label", "x"));
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(enter(world, "alice", "wrong", "irc").code, ERROR_DENIED);
+    /* Success forgets the failures. */
+    assert_non_null(enter(world, "alice", right, "irc").session);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(enter(world, "alice", "wrong", "irc").code, ERROR_DENIED);
+    /* From now on even the right one waits, from this address. */
+    assert_int_equal(enter(world, "alice", right, "irc").code, ERROR_LIMIT);
+    assert_int_equal(enter(world, "alice", text(app, "password"), "irc").code, ERROR_LIMIT);
+    assert_non_null(enter_from(world, "alice", right, "irc", "192.0.2.2").session);
+    /* Whether the account exists or not. */
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(enter(world, "nobody", "wrong", "irc").code, ERROR_DENIED);
+    assert_int_equal(enter(world, "nobody", "wrong", "irc").code, ERROR_LIMIT);
+    json_decref(app);
+}
+
+static void many_at_once(void **state)
+{
+    struct world *world = *state;
+    struct entry entries[32];
+    account_make(world, "alice");
+    struct gateway_session *alice = session_of(world, "alice");
+    json_t *app = give(world, alice, json_pack("{s:s,s:s}", "do", "app_password.new", "label", "x"));
+    /* A mail client may log in many times with its app password. */
+    for (size_t i = 0; i < 32; i++)
+        knock(world, &entries[i], "alice", text(app, "password"), "mail", "192.0.2.1");
+    for (size_t i = 0; i < 32; i++) {
+        while (entries[i].calls == 0)
+            world_turn(world);
+        assert_non_null(entries[i].session);
+    }
+    json_decref(app);
+    /* Somebody who tries passwords gains nothing by trying them together. */
+    unsigned looked_at = 0;
+    for (size_t i = 0; i < 32; i++)
+        knock(world, &entries[i], "alice", "wrong", "mail", "192.0.2.1");
+    for (size_t i = 0; i < 32; i++) {
+        while (entries[i].calls == 0)
+            world_turn(world);
+        looked_at += entries[i].code == ERROR_DENIED;
+    }
+    assert_int_equal(looked_at, 8);
+    assert_int_equal(enter(world, "alice", right, "mail").code, ERROR_LIMIT);
+}
+
+static void cancelled(void **state)
+{
+    struct world *world = *state;
+    struct entry entry;
+    account_make(world, "alice");
+    uint64_t ticket = knock(world, &entry, "alice", right, "irc", "192.0.2.1");
+    gateway_login_cancel(world->gateway, ticket);
+    gateway_login_cancel(world->gateway, ticket + 1);
+    while (world->gateway->works > 0)
+        world_turn(world);
+    assert_int_equal(entry.calls, 0);
+    assert_int_equal(account_by_name(world->gateway, "alice")->sessions, 0);
+}
+
+/* The end waits for the pool, and lets nobody in meanwhile. */
+static void the_gateway_stops_meanwhile(void **state)
+{
+    struct world *world = *state;
+    struct entry entries[3];
+    account_make(world, "alice");
+    knock(world, &entries[0], "alice", right, "irc", "192.0.2.1");
+    knock(world, &entries[1], "nobody", right, "irc", "192.0.2.1");
+    gateway_login_cancel(world->gateway, knock(world, &entries[2], "alice", right, "irc", "192.0.2.1"));
+    world_close(world);
+    assert_int_equal(entries[0].code, ERROR_UNAVAILABLE);
+    assert_int_equal(entries[1].calls, 1);
+    assert_int_equal(entries[2].calls, 0);
+}
+
+static void a_locked_vault_lets_nobody_in(void **state)
+{
+    struct world *world = *state;
+    account_make(world, "alice");
+    world_close(world);
+    world_open_with(world, true);
+    assert_int_equal(enter(world, "alice", right, "irc").code, ERROR_LOCKED);
+    assert_int_equal(enter(world, "alice", "wrong", "irc").code, ERROR_DENIED);
+}
+
+static void the_account_goes_meanwhile(void **state)
+{
+    struct world *world = *state;
+    struct entry entry;
+    account_make(world, "alice");
+    knock(world, &entry, "alice", right, "irc", "192.0.2.1");
+    good(world, world->operator_,
+         json_pack("{s:s,s:s,s:b}", "do", "account.remove", "account", "alice", "sure", 1));
+    while (entry.calls == 0)
+        world_turn(world);
+    /* Who was faster: in, and out again; or not in. */
+    if (entry.session == NULL)
+        assert_int_equal(entry.code, ERROR_DENIED);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(the_password),
+        TEST(app_passwords),
+        TEST(throttling),
+        TEST(many_at_once),
+        TEST(cancelled),
+        TEST(the_gateway_stops_meanwhile),
+        TEST(a_locked_vault_lets_nobody_in),
+        TEST(the_account_goes_meanwhile),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
