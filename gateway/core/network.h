@@ -10,6 +10,10 @@
 void network_start(struct gateway *gateway);
 void network_rearm(struct gateway *gateway); /* the router's timer */
 
+/* Takes a record over, with the name that the operator gave. False without memory. */
+bool friend_keep(struct friend *entry, const struct friend_record *record);
+json_t *json_of_attempt(const struct friend_attempt *attempt);
+
 struct friend *friend_find(struct gateway *gateway,
                            const char *text); /* location id, its beginning, or name */
 

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: ISC */
+/* The end of invites: used up, revoked, expired, and of routes that nobody uses any more. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/changes.h"
+#include "core/commands.h"
+#include "core/conversations.h"
+#include "core/invites.h"
+#include "core/rows.h"
+#include "core/text.h"
+#include "core/write.h"
+
+static const int64_t ROUTE_IDLE_MS = INT64_C(30) * 86400 * 1000;
+
+static struct route *route_of(const struct invite *invite)
+{
+    struct route *route = NULL;
+    struct conversation *conversation = invite->contact->conversation;
+    if (conversation != NULL)
+        DL_FOREACH(conversation->routes, route)
+        {
+            if (route->invite == invite->id && !route->ended)
+                break;
+        }
+    return route;
+}
+
+struct invite_write {
+    struct account *account;
+    int64_t id, change;
+    const char *state;
+    bool end_route;
+    struct call *call; /* NULL: nobody waits */
+};
+
+static void apply_end(const struct invite_write *work, struct invite *invite)
+{
+    struct account *account = work->account;
+    struct route *route = work->end_route ? route_of(invite) : NULL;
+    if (strcmp(work->state, "open") != 0) {
+        buffer_free(&invite->link_wrapped);
+        invite->link_wrapped = buffer_make(1 << 16);
+    }
+    text_copy(invite->state, sizeof invite->state, work->state);
+    invite->change = work->change;
+    ring_put(account, invite->change, "invite", 0, json_of_invite(invite));
+    if (route != NULL) {
+        route_end(route);
+        conversation_settle(route->conversation);
+        conversations_drain(account->gateway);
+    }
+}
+
+static void invite_written(void *arg, const struct error *error)
+{
+    struct invite_write *work = arg;
+    struct invite *invite = NULL;
+    HASH_FIND(hh, work->account->invites, &work->id, sizeof work->id, invite);
+    if (error == NULL && invite != NULL)
+        apply_end(work, invite);
+    if (work->call != NULL) {
+        if (error != NULL || invite == NULL)
+            call_fail_copy(work->call,
+                           error != NULL ? error : &(struct error){ERROR_NOT_FOUND, "it was removed"});
+        else
+            call_done(work->call, json_of_invite(invite));
+    }
+    free(work);
+}
+
+static bool end_offer(struct invite *invite, const char *state, bool end_route, struct call *call)
+{
+    struct account *account = invite->account;
+    struct invite_write *work = calloc(1, sizeof *work);
+    struct write *write = work != NULL ? write_begin(account->gateway, account) : NULL;
+    if (write == NULL) {
+        free(work);
+        return false;
+    }
+    struct invite changed = *invite;
+    if (strcmp(state, "open") != 0)
+        changed.link_wrapped = (struct buffer){0};
+    text_copy(changed.state, sizeof changed.state, state);
+    changed.change = write_change(write);
+    put_invite(write->batch, &changed);
+    struct route *route = end_route ? route_of(invite) : NULL;
+    if (route != NULL)
+        route_delete(route, write->batch);
+    *work = (struct invite_write){account, invite->id, changed.change, state, end_route, call};
+    write_commit(write, invite_written, work);
+    return true;
+}
+
+void invite_confirmed(struct route *route)
+{
+    struct account *account = route->conversation->account;
+    struct invite *invite = NULL;
+    HASH_FIND(hh, account->invites, &route->invite, sizeof route->invite, invite);
+    if (invite == NULL || !invite->own || strcmp(invite->state, "open") != 0 || invite->uses_left < 1)
+        return;
+    /* Memory follows at once: what is used up is not offered again while that is being stored. */
+    invite->uses_left--;
+    end_offer(invite, invite->uses_left == 0 ? "used" : "open", false, NULL);
+}
+
+bool do_invite_revoke(struct call *call, struct error **error)
+{
+    int64_t id = arg_int(call, "invite", 0);
+    struct invite *invite = NULL;
+    HASH_FIND(hh, call->account->invites, &id, sizeof id, invite);
+    if (invite == NULL)
+        return error_set(error, ERROR_NOT_FOUND, "invite %lld does not exist; see invite.list",
+                         (long long)id);
+    if (strcmp(invite->state, "revoked") == 0)
+        return error_set(error, ERROR_INVALID, "invite %lld is revoked already", (long long)id);
+    /* Revoking says that this way to the contact shall be gone, used or not. */
+    return end_offer(invite, "revoked", true, call) || error_set(error, ERROR_INTERNAL, "out of memory");
+}
+
+static void expire_routes(struct account *account, int64_t now)
+{
+    struct conversation *conversation, *next;
+    HASH_ITER(hh, account->conversations, conversation, next)
+    {
+        struct route *route;
+        DL_FOREACH(conversation->routes, route)
+        {
+            int64_t used = route->last_used > route->created ? route->last_used : route->created;
+            struct store_batch *batch;
+            if (route->ended || !route->confirmed || used + ROUTE_IDLE_MS > now ||
+                (batch = store_begin(account->gateway->store)) == NULL)
+                continue;
+            route_delete(route, batch);
+            store_commit(batch, NULL, NULL);
+            route_end(route);
+            conversation_settle(conversation);
+        }
+    }
+}
+
+void invites_expire(struct gateway *gateway)
+{
+    int64_t now = clock_wall_ms();
+    struct account *account, *next_account;
+    HASH_ITER(hh, gateway->accounts, account, next_account)
+    {
+        struct invite *invite, *next;
+        HASH_ITER(hh, account->invites, invite, next)
+        {
+            struct route *route;
+            bool open = strcmp(invite->state, "open") == 0;
+            if (invite->expires == 0 || invite->expires > now)
+                continue;
+            route = route_of(invite);
+            /* An open route lives on; one that nobody ever used ends with its offer. */
+            if (open || (!invite->own && route != NULL && !route->confirmed))
+                end_offer(invite, "expired", route != NULL && !route->confirmed, NULL);
+        }
+        expire_routes(account, now);
+    }
+}
