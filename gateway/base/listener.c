@@ -18,6 +18,7 @@ enum {
     MAGIC = 0x4c535452,
     TURN_ACCEPTS = 64, /* so that a flood of connections does not starve the open ones */
     EXHAUSTED_MS = 1000,
+    REFUSED_MS = 1000, /* between two lines of the log about connections refused */
 };
 
 /* The open connections from one IPv4 address or IPv6 /64. */
@@ -39,6 +40,8 @@ struct listener {
     void *arg;
     uv_poll_t poll;
     uv_timer_t pause;
+    uint64_t told_ms; /* loop's time of the last such line */
+    unsigned refused; /* since then */
     struct sockaddr_storage address;
     dev_t device; /* of the Unix socket's file, so that only our own is removed */
     ino_t inode;
@@ -121,6 +124,21 @@ void listener_release(struct listener *listener, const struct sockaddr_storage *
         free_unused(listener);
 }
 
+/* A stranger decides how often this is called, so not each is worth a line. */
+static void tell_refused(struct listener *listener, const struct sockaddr_storage *peer)
+{
+    uint64_t now = uv_now(listener->poll.loop);
+    listener->refused++;
+    if (listener->told_ms > 0 && now - listener->told_ms < REFUSED_MS)
+        return;
+    uint8_t network[12];
+    network_of(network, peer);
+    log_info("base", "event=connection-refused reason=limit peer=%s count=%u",
+             log_name(network, sizeof network), listener->refused);
+    listener->told_ms = now;
+    listener->refused = 0;
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events);
 
 static void on_pause_over(uv_timer_t *timer)
@@ -143,10 +161,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
         if (fd >= 0 && admit(listener, &peer)) {
             listener->accepted(listener->arg, fd, &peer);
         } else if (fd >= 0) {
-            uint8_t network[12];
-            network_of(network, &peer);
-            log_info("base", "event=connection-refused reason=limit peer=%s",
-                     log_name(network, sizeof network));
+            tell_refused(listener, &peer);
             close(fd);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             log_warn("base", "event=accept-paused reason=%s", uv_err_name(uv_translate_sys_error(errno)));
