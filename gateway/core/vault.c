@@ -82,6 +82,8 @@ static bool unlock_account(struct account *account, const uint8_t key[VAULT_KEY_
                                 &account->passphrase);
         account->unlocked = good;
     }
+    if (!good)
+        OPENSSL_cleanse(account->key, sizeof account->key);
     buffer_free(&opened);
     return good;
 }

@@ -3,7 +3,6 @@
 #include "world.h"
 
 #include "core/local.h"
-#include "core/queue.h"
 
 static json_t *say(const char *handle, const char *words)
 {
@@ -142,7 +141,7 @@ static void the_flush_cannot_be_stored(void **state)
     assert_int_equal(pair.with_bob->queue_lines, 1);
     assert_int_equal(pair.with_alice->unread, 0);
     assert_history(pair.world, pair.alice, "bob", "queued one\n");
-    queues_flush(pair.world->gateway); /* as every minute */
+    world_minute(pair.world);
     await_unread(pair.world, pair.with_alice, 1);
     assert_history(pair.world, pair.alice, "bob", "sent one\n");
 }
@@ -166,6 +165,27 @@ static void restart_with_queued_lines(void **state)
     pair_meet(&pair, pair.world);
     world_quiet(pair.world);
     assert_int_equal(pair.with_alice->unread, 3);
+}
+
+/* Nobody looks, and the one with the line starts first: the other is met when it comes. */
+static void queued_lines_leave_without_anybody_there(void **state)
+{
+    struct pair pair;
+    pair_make(&pair, *state);
+    good(pair.world, pair.alice, json_pack("{s:s,s:s}", "do", "conversation.close", "conversation", "bob"));
+    char *link = invite_link(pair.world, pair.bob, "alice");
+    good(pair.world, pair.alice, json_pack("{s:s,s:s}", "do", "invite.open", "link", link));
+    free(link);
+    await_state(pair.world, pair.with_bob, CHAT_CAN_TALK);
+    struct route *route = pair.with_bob->routes->prev; /* the newest; alice is the guest now */
+    assert_int_equal(route->role, CHAT_GUEST);
+    local_disconnect(route, "the test cut it");
+    conversations_drain(pair.world->gateway);
+    good(pair.world, pair.alice, say("bob", "for later"));
+    assert_int_equal(pair.with_bob->queue_lines, 1);
+    world_restart(pair.world);
+    struct account *bob = account_by_name(pair.world->gateway, "bob");
+    await_unread(pair.world, bob->conversations, 1);
 }
 
 static void a_second_route_carries_on(void **state)
@@ -413,6 +433,7 @@ int main(void)
         TEST(tunnel_lost_during_the_flush),
         TEST(the_flush_cannot_be_stored),
         TEST(restart_with_queued_lines),
+        TEST(queued_lines_leave_without_anybody_there),
         TEST(a_second_route_carries_on),
         TEST(closing_fails_what_waits),
         TEST(closing_that_cannot_be_stored_closes_nothing),

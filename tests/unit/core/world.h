@@ -84,6 +84,18 @@ static inline void world_quiet(struct world *world)
     }
 }
 
+/* What is done every minute, now. */
+static inline void world_minute(struct world *world)
+{
+    uv_timer_t *minute = &world->gateway->minute;
+    uint64_t usual = uv_timer_get_repeat(minute);
+    uv_timer_set_repeat(minute, 1);
+    assert_int_equal(uv_timer_again(minute), 0);
+    uv_timer_set_repeat(minute, usual);
+    while (uv_timer_get_due_in(minute) <= 1)
+        world_turn(world);
+}
+
 static inline void world_open_with(struct world *world, bool locked)
 {
     char key[80];
