@@ -7,6 +7,9 @@
 enum {
     BACKOFF_FIRST_MS = 50000, /* protocol 02 §5 */
     BACKOFF_LAST_MS = 3600000,
+    /* A friend that just came up, often after a restart, is still without its own friends: protocol 21 §2.1.
+     */
+    BACKOFF_NEWCOMER_MS = 15000,
     SPACING_MS = 5000, /* asking again sooner finds nothing new */
 };
 
@@ -50,8 +53,10 @@ static enum dig_urgency more_urgent(enum dig_urgency a, enum dig_urgency b)
 
 static uint64_t backoff(const struct router *router, const struct wanted *wanted)
 {
+    if (wanted->newcomer && wanted->fruitless == 1)
+        return router_jitter(router, BACKOFF_NEWCOMER_MS);
     uint64_t wait = BACKOFF_FIRST_MS;
-    for (unsigned i = 1; i < wanted->fruitless && wait < BACKOFF_LAST_MS; i++)
+    for (unsigned i = 1U + wanted->newcomer; i < wanted->fruitless && wait < BACKOFF_LAST_MS; i++)
         wait *= 2;
     return router_jitter(router, wait < BACKOFF_LAST_MS ? wait : BACKOFF_LAST_MS);
 }
@@ -119,6 +124,7 @@ static void dig(struct router *router, struct wanted *wanted, uint64_t now)
 void dig_found(struct router *router, struct wanted *wanted)
 {
     wanted->fruitless = 0;
+    wanted->newcomer = false;
     if (wanted->asked)
         return;
     rest(router, wanted);
@@ -154,6 +160,7 @@ void dig_neighbour_up(struct router *router, const struct neighbour *neighbour, 
         bool newcomer_only = wanted->state != WANTED_READY && dug_lately(wanted, BACKOFF_FIRST_MS, now);
         wanted->only = newcomer_only ? neighbour->serial : 0;
         wanted->fruitless = 0;
+        wanted->newcomer = true;
         make_ready(router, wanted, more_urgent(wanted->urgency, DIG_RETURNED));
     }
 }
@@ -222,6 +229,7 @@ bool router_dig(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], enu
     if (wanted == NULL)
         return false;
     wanted->fruitless = 0;
+    wanted->newcomer = false;
     wanted->asked = wanted->home.count > 0;
     urgency = more_urgent(urgency, wanted->urgency);
     if (wanted->state == WANTED_READY || !dug_lately(wanted, SPACING_MS, now)) {

@@ -64,7 +64,7 @@ void router_free(struct router *router); /* NULL is fine; tells nobody */
 
 /* A friend with the turtle service is connected. `neighbour` is any number but 0; one that is up already goes
  * down first. What we want and have not is dug: at all neighbours, or, if that was done within 50 s, at this
- * one. */
+ * one; and once more, at all, about 15 s later. */
 void router_neighbour_up(struct router *router, uint32_t neighbour, enum turtle_generation generation,
                          uint64_t now);
 /* Its tunnels are closed at once, and where we lost the last one to a hash, we dig (W-T10). */

@@ -83,6 +83,7 @@ struct wanted {
     enum wanted_state state;
     enum dig_urgency urgency;
     bool asked;         /* dig although tunnels are there */
+    bool newcomer;      /* a neighbour came up since the last tunnel: ask once more soon */
     unsigned fruitless; /* requests since the last tunnel */
     uint32_t variant;   /* goes into the ids of our requests; new after each fruitless one */
     bool dug;

@@ -192,6 +192,30 @@ static void test_a_friend_that_comes_back_is_asked_at_once(void **state)
     single_free(single);
 }
 
+/* A relay that restarts is linked to us before its other friends are linked to it. */
+static void test_a_friend_that_comes_back_is_asked_again_soon(void **state)
+{
+    (void)state;
+    struct single *single = single_new(NULL, 3);
+    single_up(single, A, TURTLE_06);
+    dig(single, 1, DIG_PERSON);
+    assert_null(single_ok(single, A, 0xaa, single_sent_open(single, A, TURTLE_06).request));
+    router_neighbour_down(single->router, A, single->now);
+    single_collect(single);
+    single->now += 3000;
+    single_up(single, A, TURTLE_06);
+    assert_int_equal(single_count(single, ROUTER_DUG), 1);
+    assert_in_range(until_dug(single), 12000, 18000);
+    assert_in_range(until_dug(single), 40000, 60000);
+    assert_in_range(until_dug(single), 80000, 120000);
+    assert_null(single_ok(single, A, 0xbb, single_sent_open(single, A, TURTLE_06).request));
+
+    /* Found, and lost by silence: that is no newcomer. */
+    assert_int_equal(single_run(single, 63000, ROUTER_DUG), 1);
+    assert_in_range(until_dug(single), 30000, 60000);
+    single_free(single);
+}
+
 static void test_a_flapping_friend_stays_within_the_budget(void **state)
 {
     (void)state;
@@ -315,6 +339,7 @@ int main(void)
         cmocka_unit_test(test_with_tunnels_no_request_unless_asked),
         cmocka_unit_test(test_the_budget_goes_to_the_most_urgent),
         cmocka_unit_test(test_a_friend_that_comes_back_is_asked_at_once),
+        cmocka_unit_test(test_a_friend_that_comes_back_is_asked_again_soon),
         cmocka_unit_test(test_a_flapping_friend_stays_within_the_budget),
         cmocka_unit_test(test_closing_and_wanting_again),
         cmocka_unit_test(test_an_answer_to_what_is_no_longer_wanted),
