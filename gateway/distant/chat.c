@@ -211,6 +211,7 @@ void chat_tunnel_up(struct chat *chat, uint64_t id, uint64_t now, int64_t wall)
         return;
     }
     tunnel->owes_acknowledgement = true;
+    tunnel->heard_at = now;
     chat_arm_keep_alive(chat, tunnel);
     /* Anybody who knows the hash can make a tunnel: only a valid packet undoes a closing. */
     if (chat->state == CHAT_NO_TUNNEL || chat->state == CHAT_CONNECTING) {
@@ -460,9 +461,36 @@ void chat_request_avatar(struct chat *chat, uint64_t now, int64_t wall)
 
 /* Time. */
 
+/* When a tunnel that we keep alive has been silent for too long; UINT64_MAX: it may be. A peer whose
+ * keep-alives were seen is not silent while it is there. One that sends none may be, in its best tunnel: then
+ * nothing can be told. */
+static uint64_t silent_at(const struct chat *chat, const struct chat_tunnel *tunnel)
+{
+    if (tunnel->keep_alive_at == UINT64_MAX ||
+        (tunnel->heard != 0 && !chat->peer_keeps_alive && tunnel == chat_best_tunnel(chat)))
+        return UINT64_MAX;
+    return tunnel->heard_at + CHAT_SILENCE_MS;
+}
+
+static void drop_silent(struct chat *chat)
+{
+    struct chat_tunnel *tunnel, *next;
+    bool dropped = false;
+    DL_FOREACH_SAFE(chat->tunnels, tunnel, next)
+    {
+        if (silent_at(chat, tunnel) > chat->now)
+            continue;
+        give_up(chat, tunnel);
+        dropped = true;
+    }
+    if (dropped)
+        tell_loss(chat, "the other side went silent");
+}
+
 void chat_tick(struct chat *chat, uint64_t now, int64_t wall)
 {
     chat_clock(chat, now, wall);
+    drop_silent(chat);
     chat_drop_unfinished(chat);
     chat_ask_again(chat);
     struct chat_tunnel *tunnel;
@@ -488,6 +516,9 @@ uint64_t chat_deadline(const struct chat *chat)
         deadline = chat->salt_again_at;
     DL_FOREACH(chat->tunnels, tunnel)
     {
+        uint64_t silent = silent_at(chat, tunnel);
+        if (silent < deadline)
+            deadline = silent;
         if (tunnel->keep_alive_at < deadline)
             deadline = tunnel->keep_alive_at;
         if (tunnel->unfinished.until != 0 && tunnel->unfinished.until < deadline)

@@ -100,7 +100,8 @@ enum {
     CHAT_TUNNELS_LIMIT = 16,        /* used at a time; the least useful one is given up for a newer */
     CHAT_SALTS_LIMIT = 1048576,     /* texts received under one key; then the route takes no more (W-C4) */
     CHAT_DOUBT_MS = 20000,
-    CHAT_PAD = 64, /* code points */
+    CHAT_SILENCE_MS = 75000, /* three keep-alives missed: the tunnel is given up */
+    CHAT_PAD = 64,           /* code points */
 };
 
 /* Why a received packet is refused. */

@@ -35,8 +35,9 @@ struct unfinished {
 
 struct chat_tunnel {
     uint64_t id;
-    uint64_t heard; /* rank of its latest valid packet; 0: not confirmed */
-    bool told;      /* CHAT_CONFIRMED was put out */
+    uint64_t heard;    /* rank of its latest valid packet; 0: not confirmed */
+    uint64_t heard_at; /* when that was, or when the tunnel was announced; monotonic ms */
+    bool told;         /* CHAT_CONFIRMED was put out */
     bool owes_acknowledgement;
     bool owes_keep_alive;
     uint64_t keep_alive_at; /* UINT64_MAX: none */
@@ -68,6 +69,7 @@ struct chat {
     bool closed;   /* by the person */
     bool farewell; /* the closing status is still to be sent */
 
+    bool peer_keeps_alive;       /* its keep-alives were seen: silence means that it is gone */
     struct chat_tunnel *tunnels; /* oldest first */
     size_t tunnel_count;
     uint64_t rank;

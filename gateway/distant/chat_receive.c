@@ -170,7 +170,15 @@ static void take_avatar(struct chat *chat, const struct incoming *in)
 }
 
 /* The first match wins (protocol 03 §4.2). */
-enum meaning { ASKS_STATE_TEXT, IS_STATE_TEXT, HAS_STATE_TEXT, IS_CLOSING, IS_TYPING, MEANS_NOTHING };
+enum meaning {
+    ASKS_STATE_TEXT,
+    IS_STATE_TEXT,
+    HAS_STATE_TEXT,
+    IS_CLOSING,
+    IS_TYPING,
+    IS_KEEP_ALIVE,
+    MEANS_NOTHING
+};
 
 static enum meaning status_meaning(const struct incoming *in)
 {
@@ -181,6 +189,9 @@ static enum meaning status_meaning(const struct incoming *in)
         return IS_STATE_TEXT;
     if (flags & CHAT_STATE_STRING_AVAILABLE)
         return HAS_STATE_TEXT;
+    /* The original sends none (protocol 03 §7). */
+    if (flags == CHAT_ACKNOWLEDGE && buffer_size(&in->text) == 0)
+        return IS_KEEP_ALIVE;
     if ((flags & CHAT_PRIVATE) == 0)
         return MEANS_NOTHING;
     if (flags & CHAT_CLOSING)
@@ -239,6 +250,9 @@ static void take_status(struct chat *chat, const struct incoming *in)
         out.kind = CHAT_TYPING;
         chat_put(chat, &out);
         break;
+    case IS_KEEP_ALIVE:
+        chat->peer_keeps_alive = true;
+        break;
     case IS_CLOSING:
     case MEANS_NOTHING:
         break;
@@ -249,6 +263,7 @@ static void take_status(struct chat *chat, const struct incoming *in)
 static void confirm(struct chat *chat, struct chat_tunnel *tunnel)
 {
     tunnel->heard = ++chat->rank;
+    tunnel->heard_at = chat->now;
     if (tunnel->keep_alive_at == UINT64_MAX && !tunnel->owes_keep_alive)
         chat_arm_keep_alive(chat, tunnel);
     chat_settle(chat, tunnel->id, false);

@@ -422,6 +422,45 @@ static void keep_alive(void **state)
     assert_true(chat_deadline(end.chat) >= end.now + 20000); /* a line keeps it alive too */
 }
 
+/* A peer of 2013 sends no keep-alives: its silence in the one tunnel says nothing. */
+static void silence_of_the_original(void **state)
+{
+    (void)state;
+    end_confirm(&end, FIRST, 1);
+    for (unsigned i = 0; i < 60; i++)
+        end_tick(&end, 10000);
+    assert_int_equal(end_count(&end, CHAT_CLOSE_TUNNEL), 0);
+    assert_state(CHAT_CAN_TALK, "");
+    /* But where another tunnel speaks, the silent one is given up, and one that never spoke in any case. */
+    end_tunnel_up(&end, SECOND);
+    end_tick(&end, CHAT_SILENCE_MS - 1);
+    assert_int_equal(end_count(&end, CHAT_CLOSE_TUNNEL), 0);
+    end_tick(&end, 1);
+    assert_int_equal(end_find(&end, CHAT_CLOSE_TUNNEL, 0)->value.tunnel, SECOND);
+    assert_state(CHAT_CAN_TALK, "");
+    end_confirm(&end, SECOND, 2);
+    end_clear(&end);
+    end_tick(&end, CHAT_SILENCE_MS);
+    assert_int_equal(end_count(&end, CHAT_CLOSE_TUNNEL), 1);
+    assert_int_equal(end_find(&end, CHAT_CLOSE_TUNNEL, 0)->value.tunnel, FIRST);
+    assert_int_equal(chat_tunnels(end.chat), 1);
+}
+
+static void silence_of_our_kind(void **state)
+{
+    (void)state;
+    end_confirm(&end, FIRST, 1);
+    peer_status(&end, FIRST, 2, CHAT_ACKNOWLEDGE, "");
+    for (unsigned i = 0; i < 10; i++) {
+        end_tick(&end, CHAT_SILENCE_MS - 1);
+        peer_status(&end, FIRST, 10 + i, CHAT_ACKNOWLEDGE, "");
+    }
+    assert_int_equal(end_count(&end, CHAT_CLOSE_TUNNEL), 0);
+    end_tick(&end, CHAT_SILENCE_MS);
+    assert_int_equal(end_find(&end, CHAT_CLOSE_TUNNEL, 0)->value.tunnel, FIRST);
+    assert_state(CHAT_NO_TUNNEL, "silent");
+}
+
 static void typing(void **state)
 {
     (void)state;
@@ -643,6 +682,8 @@ int main(void)
         AS_INVITER(padding_is_taken_off),
         AS_INVITER(parts_of_a_lost_tunnel),
         AS_INVITER(keep_alive),
+        AS_INVITER(silence_of_the_original),
+        AS_INVITER(silence_of_our_kind),
         AS_INVITER(typing),
         AS_INVITER(typing_not_allowed),
         AS_INVITER(own_avatar),
