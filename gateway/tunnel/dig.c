@@ -235,7 +235,9 @@ bool router_dig(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], enu
     if (wanted->state == WANTED_READY || !dug_lately(wanted, SPACING_MS, now)) {
         make_ready(router, wanted, urgency);
     } else {
-        uint64_t wait = wanted->asked ? SPACING_MS : router_jitter(router, BACKOFF_FIRST_MS);
+        /* A person who asks again has a reason to think that something has changed. */
+        bool soon = wanted->asked || urgency == DIG_PERSON;
+        uint64_t wait = soon ? SPACING_MS : router_jitter(router, BACKOFF_FIRST_MS);
         schedule(router, wanted, wanted->dug_at + wait);
         wanted->urgency = wanted->state == WANTED_TIMED ? urgency : wanted->urgency;
     }

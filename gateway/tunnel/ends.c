@@ -24,23 +24,19 @@ static struct end *find(const struct router *router, uint64_t number)
     return end->home != NULL && end->number == number ? end : NULL;
 }
 
-static uint64_t used(const struct router *router, const struct end *end)
-{
-    return tunnel_find(&router->tunnels, end->tunnel_id)->used;
-}
-
 /* Who gives way when a hash has all its tunnels: one that never carried a valid packet, else one that is
- * quiet; of those the one that was used least lately. */
-static struct end *least_needed(const struct router *router, const struct home *home, uint64_t now)
+ * quiet; of those the one from which nothing came for longest. What we send ourselves says nothing about the
+ * other side. */
+static struct end *least_needed(const struct home *home, uint64_t now)
 {
     struct end *victim = NULL;
     struct end *end;
     DL_FOREACH(home->ends, end)
     {
-        if (end->confirmed && used(router, end) + QUIET_MS > now)
+        if (end->confirmed && end->heard + QUIET_MS > now)
             continue;
         bool better = victim == NULL || (victim->confirmed && !end->confirmed) ||
-                      (victim->confirmed == end->confirmed && used(router, end) < used(router, victim));
+                      (victim->confirmed == end->confirmed && end->heard < victim->heard);
         if (better)
             victim = end;
     }
@@ -54,7 +50,7 @@ struct end *end_add(struct router *router, struct home *home, struct neighbour *
         return NULL;
     struct end *victim = NULL;
     if (home->count >= router->options.own_per_hash) {
-        victim = least_needed(router, home, now);
+        victim = least_needed(home, now);
         if (victim == NULL)
             return NULL;
     }
@@ -74,6 +70,7 @@ struct end *end_add(struct router *router, struct home *home, struct neighbour *
     end->home = home;
     end->tunnel_id = tunnel_id;
     end->neighbour = neighbour;
+    end->heard = now;
     DL_APPEND(home->ends, end);
     home->count++;
     DL_APPEND2(neighbour->ends, end, neighbour_prev, neighbour_next);

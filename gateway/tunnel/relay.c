@@ -21,7 +21,8 @@ static const char *cross(struct router *router, const struct neighbour *to, stru
     return NULL;
 }
 
-static const char *deliver(struct router *router, const struct tunnel *tunnel, struct bytes item)
+static const char *deliver(struct router *router, const struct tunnel *tunnel, struct bytes item,
+                           uint64_t now)
 {
     uint32_t id;
     struct bytes payload;
@@ -30,7 +31,8 @@ static const char *deliver(struct router *router, const struct tunnel *tunnel, s
     struct router_output *output = outputs_add(&router->outputs, ROUTER_DATA);
     if (output == NULL)
         return NULL;
-    const struct end *end = end_at(router, tunnel->end);
+    struct end *end = end_at(router, tunnel->end);
+    end->heard = now;
     output->neighbour = end->neighbour->number;
     output->tunnel = end->number;
     output->tunnel_id = id;
@@ -61,7 +63,7 @@ const char *relay_receive(struct router *router, struct neighbour *from, struct 
         tunnel->used = now;
     tunnel->bytes += item.size;
     if (tunnel->end != 0)
-        return deliver(router, tunnel, item);
+        return deliver(router, tunnel, item, now);
 
     const struct neighbour *to = neighbour_at(router, tunnel->neighbour[next]);
     router->stats.items_forwarded++;

@@ -69,6 +69,7 @@ struct end {
     struct home *home;
     uint32_t tunnel_id;
     struct neighbour *neighbour;
+    uint64_t heard; /* when something last came through it, or when it was made */
     bool confirmed;
     struct end *prev, *next;                     /* of home */
     struct end *neighbour_prev, *neighbour_next; /* of neighbour */
