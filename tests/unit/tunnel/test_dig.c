@@ -48,6 +48,7 @@ static void test_a_request_leaves_inside_the_call(void **state)
     /* Asked twice in a row: what left just now is enough. */
     dig(single, 1, DIG_PERSON);
     assert_int_equal(single->count, 0);
+    assert_int_equal(router_deadline(single->router), single->now + 5000);
     single->now += 5000;
     dig(single, 1, DIG_PERSON);
     assert_int_equal(single_count(single, ROUTER_DUG), 1);
