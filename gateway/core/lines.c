@@ -117,8 +117,7 @@ bool line_say(struct call *call, struct conversation *conversation, struct bytes
         conversation->queue_bytes + conversation->coming_bytes + text.size > CHAT_QUEUE_BYTES)
         return error_set(error, ERROR_LIMIT,
                          "%zu lines wait for this contact already; wait until a tunnel is there", lines);
-    struct route *route =
-        lines == 0 && !conversation->flushing ? conversation_talking_route(conversation) : NULL;
+    struct route *route = lines == 0 ? conversation_talking_route(conversation) : NULL;
     struct line_row row = {
         .route = route != NULL ? route->id : 0,
         .direction = "out",

@@ -215,6 +215,33 @@ static void a_removed_contact_is_gone(void **state)
     json_decref(later.objects);
 }
 
+/* More lines than are remembered, and more than a page takes, reach a client that was away. */
+static void lines_beyond_what_is_remembered(void **state)
+{
+    struct pair pair;
+    pair_make(&pair, *state);
+    world_quiet(pair.world);
+    struct mirror away = mirror_new(), paged = mirror_new();
+    mirror_pull(pair.world, pair.alice, &away, 500);
+    size_t before = json_object_size(away.objects);
+    for (unsigned burst = 0; burst < 6; burst++) {
+        struct answer answers[100];
+        for (size_t i = 0; i < 100; i++)
+            start(pair.alice, json_pack("{s:s,s:s,s:s}", "do", "say", "conversation", "bob", "text", "x"),
+                  &answers[i]);
+        for (size_t i = 0; i < 100; i++) {
+            finish(pair.world, &answers[i]);
+            json_decref(answers[i].result);
+        }
+    }
+    mirror_pull(pair.world, pair.alice, &away, 500);
+    assert_int_equal(json_object_size(away.objects), before + 600);
+    mirror_pull(pair.world, pair.alice, &paged, 7);
+    assert_same(&away, &paged);
+    json_decref(away.objects);
+    json_decref(paged.objects);
+}
+
 static unsigned told;
 
 static void count_more(void *arg)
@@ -391,10 +418,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(changes_are_there_after_the_answer), TEST(nothing_is_shown_above_a_commit_under_way),
-        TEST(a_failed_commit_leaves_only_a_gap),  TEST(changes_at_once_do_not_undo_each_other),
-        TEST(a_removed_contact_is_gone),          TEST(more_is_told_once_a_turn),
-        TEST(numbers_are_never_used_again),       TEST(a_restart_is_a_change),
+        TEST(changes_are_there_after_the_answer),
+        TEST(nothing_is_shown_above_a_commit_under_way),
+        TEST(a_failed_commit_leaves_only_a_gap),
+        TEST(changes_at_once_do_not_undo_each_other),
+        TEST(a_removed_contact_is_gone),
+        TEST(lines_beyond_what_is_remembered),
+        TEST(more_is_told_once_a_turn),
+        TEST(numbers_are_never_used_again),
+        TEST(a_restart_is_a_change),
         TEST(any_way_of_pulling_gives_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* Own lines: none is sent twice, none is lost without a word, all leave in order. */
 #include "world.h"
 
+#include "core/lines.h"
 #include "core/local.h"
 
 static json_t *say(const char *handle, const char *words)
@@ -346,8 +347,54 @@ static void withdrawing(void **state)
     bad(pair.world, pair.alice, json_pack("{s:s,s:I}", "do", "withdraw", "seq", seq + 1), ERROR_NOT_FOUND);
 }
 
-/* The peer's salts must be stored before it answers; lines said before that wait in the one queue. */
+/* When the store does not keep the next salts, the chat sends nothing more; its lines wait in the one queue,
+ * as queued, and leave when it does. */
 static void lines_wait_for_salts(void **state)
+{
+    struct pair pair;
+    pair_make(&pair, *state);
+    struct route *route = pair.with_bob->routes;
+    struct store_batch *batch = store_begin(pair.world->gateway->store);
+    route_delete(route, batch); /* nothing can be noted at a row that is not there */
+    store_commit(batch, NULL, NULL);
+    for (unsigned burst = 0; burst < 11; burst++) {
+        struct answer answers[100];
+        for (unsigned n = 0; n < 100; n++)
+            start(pair.alice, say("bob", "x"), &answers[n]);
+        for (unsigned n = 0; n < 100; n++) {
+            finish(pair.world, &answers[n]);
+            assert_int_equal(answers[n].code, 0);
+            json_decref(answers[n].result);
+        }
+    }
+    world_quiet(pair.world);
+    assert_int_equal(pair.with_bob->state, CHAT_CAN_TALK);
+    assert_true(pair.with_bob->queue_lines > 50 && pair.with_bob->queue_lines < 300);
+    assert_int_equal(chat_queued(route->chat), 0);
+    int64_t waiting = (int64_t)pair.with_bob->queue_lines;
+    assert_int_equal(pair.with_alice->unread, 1100 - waiting);
+    json_t *lines = give(pair.world, pair.alice,
+                         json_pack("{s:s,s:s,s:i}", "do", "history", "conversation", "bob", "max", 500)),
+           *line;
+    size_t index;
+    int64_t queued = 0;
+    json_array_foreach(json_object_get(lines, "lines"), index, line) queued +=
+        strcmp(text(line, "delivery"), "queued") == 0;
+    assert_int_equal(queued, waiting);
+    json_decref(lines);
+    do {
+        world_quiet(pair.world); /* until what was left of the row is purged */
+        route_save(route);
+        world_quiet(pair.world);
+        chat_tick(route->chat, uv_now(&pair.world->loop) + 31000, clock_wall_ms() / 1000);
+        route_mark_dirty(route);
+        conversations_drain(pair.world->gateway);
+        world_quiet(pair.world);
+    } while (pair.with_bob->queue != NULL);
+    await_unread(pair.world, pair.with_alice, 1100);
+}
+
+static void many_lines_keep_their_order(void **state)
 {
     struct pair pair;
     pair_make(&pair, *state);
@@ -416,6 +463,21 @@ static void read_counts(void **state)
     json_decref(said.result);
     await_unread(pair.world, pair.with_alice, 1);
     assert_int_equal(pair.with_alice->standing.read_seq, seq[4]);
+    /* One that is being stored while older lines are counted is counted once. */
+    good(pair.world, pair.alice, say("bob", "and one more"));
+    await_unread(pair.world, pair.with_alice, 2);
+    int64_t newest = pair.with_alice->last_seq;
+    line_received(pair.with_alice->routes, bytes_of_string("in the same turn"), 0, NULL, 0);
+    good(pair.world, pair.bob,
+         json_pack("{s:s,s:s,s:I}", "do", "read", "conversation", "alice", "seq", (json_int_t)newest - 1));
+    world_quiet(pair.world);
+    assert_int_equal(pair.with_alice->unread, 2);
+    line_received(pair.with_alice->routes, bytes_of_string("in the same turn"), 0, NULL, 0);
+    good(pair.world, pair.bob,
+         json_pack("{s:s,s:s,s:I}", "do", "read", "conversation", "alice", "seq", (json_int_t)newest + 1));
+    world_quiet(pair.world);
+    assert_int_equal(pair.with_alice->unread, 1);
+    seq[4] = pair.with_alice->standing.read_seq;
     world_restart(pair.world);
     pair.bob = session_of(pair.world, "bob");
     assert_int_equal(conversation_with(pair.bob, "alice")->unread, 1);
@@ -443,6 +505,7 @@ int main(void)
         TEST(the_queue_is_bounded_in_bytes),
         TEST(withdrawing),
         TEST(lines_wait_for_salts),
+        TEST(many_lines_keep_their_order),
         TEST(read_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
