@@ -8,7 +8,10 @@
 #include "core/conversations.h"
 #include "core/write.h"
 
-enum { PULL_DEFAULT = 200 };
+enum {
+    PULL_DEFAULT = 200,
+    PULL_BYTES = 768 * 1024, /* of the 1 MiB that a line of the JSON form has */
+};
 
 /* --- the ring */
 
@@ -140,6 +143,20 @@ static void pull_add(struct pull *pull, int64_t change, const char *kind, json_t
         (struct ring_entry){change, 0, json_pack("{s:I,s:o}", "change", (json_int_t)change, kind, object)};
 }
 
+/* How many entries one answer holds: at most `max`, and what fits a line of the JSON form. Otherwise a
+ * contact that sends long lines would make every pull fail. */
+static size_t fitting(const struct pull *pull)
+{
+    size_t bytes = 0, shown = 0;
+    while (shown < pull->count && shown < pull->max) {
+        bytes += json_dumpb(pull->entries[shown].value, NULL, 0, JSON_COMPACT);
+        if (shown > 0 && bytes > PULL_BYTES)
+            break;
+        shown++;
+    }
+    return shown;
+}
+
 static void pull_answer(struct pull *pull)
 {
     if (pull->failed) {
@@ -149,7 +166,7 @@ static void pull_answer(struct pull *pull)
         return;
     }
     qsort(pull->entries, pull->count, sizeof *pull->entries, by_change);
-    size_t shown = pull->count < pull->max ? pull->count : pull->max;
+    size_t shown = fitting(pull);
     bool more = shown < pull->count || pull->full;
     /* When lines were cut, what lies behind the last of them has not been read. */
     int64_t next = more && shown > 0 ? pull->entries[shown - 1].change : pull->upto;
