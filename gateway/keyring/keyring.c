@@ -10,7 +10,7 @@
 #include "keyring/child.h"
 #include "keyring/frame.h"
 
-enum { WORKERS_MAX = 2, QUEUE_MAX = 512, DIRECTORY_SIZE_MAX = 60, WAIT_MS = 120000 };
+enum { WORKERS_MAX = 2, QUEUE_MAX = 512, DIRECTORY_SIZE_MAX = 65, WAIT_MS = 120000 };
 
 /* How long a worker may take: beyond it something hangs, and it is killed. Key generation waits for prime
  * numbers. */

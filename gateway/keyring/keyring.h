@@ -21,7 +21,7 @@ struct keyring;
 
 struct keyring_options {
     const char *program;   /* path of retrogate-keyring */
-    const char *directory; /* holds the homes: <directory>/node, <directory>/<home>; at most 60 bytes */
+    const char *directory; /* holds the homes: <directory>/node, <directory>/<home>; at most 65 bytes */
     unsigned workers;      /* child processes; requests of one home go to one worker. 1 or 2 */
 };
 
