@@ -207,7 +207,7 @@ bool do_account_add(struct call *call, struct error **error)
         return error_set(error, ERROR_INVALID,
                          "an account's name is 1 to 24 of a-z, 0-9, _ and -, and not \"gateway\"");
     if (account_by_name(gateway, name) != NULL)
-        return error_set(error, ERROR_EXISTS, "an account of this name exists; see account.list");
+        return error_set(error, ERROR_EXISTS, "an account of this name exists already");
     if (!gateway->vault_open)
         return error_set(error, ERROR_LOCKED, "the vault is locked; run retrogatectl unlock");
     if (password != NULL && !password_acceptable(password, error))
@@ -478,7 +478,7 @@ bool do_account_remove(struct call *call, struct error **error)
 {
     struct account *account = account_by_name(call->gateway, arg_text(call, "account"));
     if (account == NULL)
-        return error_set(error, ERROR_NOT_FOUND, "no such account; see account.list");
+        return error_set(error, ERROR_NOT_FOUND, "there is no such account; see the list of accounts");
     if (!arg_true(call, "sure"))
         return error_set(error, ERROR_INVALID,
                          "this deletes the account's key, contacts and history for ever; say \"sure\": true");

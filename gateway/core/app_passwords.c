@@ -126,7 +126,7 @@ bool do_app_password_revoke(struct call *call, struct error **error)
     int64_t id = arg_int(call, "app_password", 0);
     DL_SEARCH_SCALAR(call->account->app_passwords, entry, id, id);
     if (entry == NULL)
-        return error_set(error, ERROR_NOT_FOUND, "app password %lld does not exist; see app_password.list",
+        return error_set(error, ERROR_NOT_FOUND, "app password %lld does not exist; see the list of them",
                          (long long)id);
     struct store_batch *batch = store_begin(call->gateway->store);
     if (batch == NULL)

@@ -113,7 +113,7 @@ struct contact *arg_contact(const struct call *call, struct error **error)
     }
     if (contact == NULL)
         error_set(error, ERROR_NOT_FOUND,
-                  "there is no such contact; see contact.list, or add its key with contact.add");
+                  "there is no such contact; see the list of contacts, or add the public key of a new one");
     return contact;
 }
 
@@ -136,7 +136,7 @@ struct conversation *arg_conversation(const struct call *call, struct error **er
         }
     }
     if (conversation == NULL)
-        error_set(error, ERROR_NOT_FOUND, "there is no such conversation; see conversation.list");
+        error_set(error, ERROR_NOT_FOUND, "there is no such conversation; see the list of conversations");
     return conversation;
 }
 
@@ -236,7 +236,7 @@ static bool choose_account(struct gateway_session *session, const struct command
     *account = json_is_string(named) ? account_by_name(session->gateway, json_string_value(named)) : NULL;
     *taken += 1;
     return *account != NULL ||
-           error_set(error, ERROR_NOT_FOUND, "there is no such account; see account.list");
+           error_set(error, ERROR_NOT_FOUND, "there is no such account; see the list of accounts");
 }
 
 static uint64_t run(struct gateway_session *session, const json_t *given, bool internal,

@@ -40,7 +40,7 @@ static struct friend *arg_friend(struct call *call, struct error **error)
     struct friend *entry = friend_find(call->gateway, arg_text(call, "friend"));
     if (entry == NULL)
         error_set(error, ERROR_NOT_FOUND,
-                  "no friend has this name or location id (or several do); see friend.list");
+                  "no friend has this name or location id (or several do); see the list of friends");
     return entry;
 }
 
@@ -146,7 +146,7 @@ bool do_friend_add(struct call *call, struct error **error)
         HASH_FIND(hh, gateway->friend_map, record.location, 16, known);
         if (known != NULL)
             good = error_set(error, ERROR_EXISTS,
-                             "this location is a friend already; friend.set changes its name and addresses");
+                             "this location is a friend already; its name and addresses can be changed");
     }
     if (good && arg_has(call, "name"))
         text_copy(record.name, sizeof record.name, arg_text(call, "name"));

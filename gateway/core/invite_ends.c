@@ -110,7 +110,7 @@ bool do_invite_revoke(struct call *call, struct error **error)
     struct invite *invite = NULL;
     HASH_FIND(hh, call->account->invites, &id, sizeof id, invite);
     if (invite == NULL)
-        return error_set(error, ERROR_NOT_FOUND, "invite %lld does not exist; see invite.list",
+        return error_set(error, ERROR_NOT_FOUND, "invite %lld does not exist; see the list of invites",
                          (long long)id);
     if (strcmp(invite->state, "revoked") == 0)
         return error_set(error, ERROR_INVALID, "invite %lld is revoked already", (long long)id);

@@ -15,6 +15,7 @@
 #include "core/write.h"
 #include "wire/link.h"
 
+enum { OPEN_OFFERS_MAX = 256 }; /* of an account: each is a hash that the router serves */
 static const int64_t DAY_S = 86400;
 
 static json_t *with_link(const struct invite *invite)
@@ -271,6 +272,15 @@ static void addressee_ready(void *arg, struct contact *contact, const struct err
         invite_for(arg, contact);
 }
 
+static unsigned open_offers(const struct account *account)
+{
+    unsigned count = 0;
+    struct invite *invite, *next;
+    HASH_ITER(hh, account->invites, invite, next)
+    count += invite->own && strcmp(invite->state, "open") == 0;
+    return count;
+}
+
 bool do_invite_new(struct call *call, struct error **error)
 {
     int64_t valid = arg_int(call, "valid", DAY_S), uses = arg_int(call, "uses", 1);
@@ -281,6 +291,9 @@ bool do_invite_new(struct call *call, struct error **error)
         return error_set(error, ERROR_INVALID, "valid: from 60 seconds to 366 days (31622400)");
     if (uses != -1 && (uses < 1 || uses > 1000))
         return error_set(error, ERROR_INVALID, "uses: 1 to 1000, or -1 for no limit");
+    if (open_offers(call->account) >= OPEN_OFFERS_MAX)
+        return error_set(error, ERROR_LIMIT, "%d invites are open; revoke some, see invite.list",
+                         OPEN_OFFERS_MAX);
     if (arg_has(call, "contact") == arg_has(call, "key"))
         return error_set(error, ERROR_INVALID, "name either a contact or give the key of somebody new");
     if (arg_has(call, "contact") && (contact = arg_contact(call, error)) == NULL)
@@ -346,8 +359,7 @@ static void open_failed(struct offer *offer, const struct keyring_answer *answer
         hex_upper(id, answer->fingerprint + 12, 8);
         struct error *error = NULL;
         error_set(&error, ERROR_NOT_FOUND,
-                  "this invite was made by key %s, which is no contact; add the inviter's key with "
-                  "contact.add first",
+                  "this invite was made by key %s, which is no contact; add the inviter's public key first",
                   id);
         offer_fail(offer, error);
         error_free(error);

@@ -450,6 +450,7 @@ bool do_verb(struct call *call, struct error **error)
     }
     if (lines != NULL)
         call_done(call, json_pack("{s:o}", "lines", lines));
+    OPENSSL_cleanse(copy, strlen(text)); /* it may hold a link */
     free(copy);
     return good;
 }

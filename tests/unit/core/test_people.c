@@ -344,6 +344,21 @@ static void uses_and_revoking(void **state)
     json_decref(open);
 }
 
+static void open_offers_are_bounded(void **state)
+{
+    struct pair pair;
+    pair_make(&pair, *state);
+    for (unsigned i = 0; i < 256; i++)
+        good(pair.world, pair.alice, invite("bob"));
+    bad(pair.world, pair.alice, invite("bob"), ERROR_LIMIT);
+    struct invite *offer = pair.alice->account->invites;
+    while (strcmp(offer->state, "open") != 0)
+        offer = offer->hh.next;
+    good(pair.world, pair.alice,
+         json_pack("{s:s,s:I}", "do", "invite.revoke", "invite", (json_int_t)offer->id));
+    good(pair.world, pair.alice, invite("bob"));
+}
+
 static void expiry(void **state)
 {
     struct pair pair;
@@ -536,6 +551,7 @@ int main(void)
         TEST(a_first_invite_that_cannot_be_stored),
         TEST(invites_for_others_are_refused),
         TEST(uses_and_revoking),
+        TEST(open_offers_are_bounded),
         TEST(expiry),
         TEST(the_last_use_of_a_route_is_kept),
         TEST(a_peer_that_talks_again_is_noted),
