@@ -273,6 +273,9 @@ static void confirm(struct chat *chat, struct chat_tunnel *tunnel)
     chat_put(chat, &(struct chat_output){
                        .kind = CHAT_CONFIRMED, .tunnel = tunnel->id, .first = !chat->options.ever_confirmed});
     chat->options.ever_confirmed = true;
+    /* Our acknowledgement went right behind the tunnel-ok, and a stock relay's weighted queues let it
+     * overtake that one now and then: then it was lost, and the guest would wait for the next keep-alive. */
+    tunnel->owes_keep_alive |= chat->options.role == CHAT_INVITER;
 }
 
 static bool is_request(const struct incoming *in)
