@@ -148,9 +148,10 @@ def end_killed():
 def inviter_killed():
     """Only the guest asks for tunnels; it finds the inviter again by itself."""
     if not LONG:
-        return "takes the back-off of a minute; with --long"
+        return "takes minutes; with --long"
     a.kill()
-    wait_for("the loss is told", lambda: state_of(c, "carol", at_c) != "can talk")
+    # Nobody tells the guest; three missed keep-alives do.
+    wait_for("the loss is told", lambda: state_of(c, "carol", at_c) != "can talk", 120)
     a.start()
     both_can_talk()
 
