@@ -11,7 +11,7 @@ import struct
 import tempfile
 import time
 
-from harness import Gateway, friends_up, wait_for
+from harness import Gateway
 
 # Freed memory that the address sanitizer holds back would hide what the gateway holds.
 os.environ.setdefault("ASAN_OPTIONS", "quarantine_size_mb=4:malloc_context_size=5")
@@ -207,5 +207,3 @@ def victim(name, *friends, **settings):
     accept_as_friend(gateway, *friends)
     return gateway
 
-
-__all__ = [word for word in dir() if not word.startswith("_")]

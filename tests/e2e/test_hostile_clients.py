@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import Control, Refused, can_talk, chain, meet, run, state_of, texts, wait_for
+from harness import Control, can_talk, chain, meet, run, texts, wait_for
 from hostile import alive, descriptors, grown, memory
 
 MIB = 1 << 20
@@ -59,14 +59,18 @@ def read(sock, until=None, seconds=10.0, most=1 << 20):
 def log_in(nick, password=PASSWORD, account="alice"):
     sock = connect()
     send(sock, f"CAP REQ :{CAPS}\r\nPASS :{password}\r\nNICK {nick}\r\nUSER {account} 0 * :x\r\nCAP END\r\n".encode())
-    return sock, read(sock, b" 001 ") if password != PASSWORD else read(sock, b" 366 " + nick.encode() + b" &" + at_a.encode())
+    return sock, read(sock, f" 366 {nick} &{at_a}".encode() if password == PASSWORD else b" 001 ")
 
 
-FLOODS = [b"A" * 10_000_000, bytes(1000) + b"\r\n", b"\r" * 100000, b"\n" * 100000, b"NICK\r\n" * 20000, b"CAP LS 302\r\n" * 5000,
-          b"CAP REQ :" + b"x " * 240 + b"\r\n", b"CAP REQ :sasl\r\nAUTHENTICATE PLAIN\r\n" + (b"AUTHENTICATE " + b"A" * 400 + b"\r\n") * 5000,
-          b"@" + b"a=b;" * 2300 + b" PRIVMSG x :y\r\n", b"@+typing=" + b"x" * 9000 + b" TAGMSG x\r\n", b"USER \xff\xfe 0 * :\xff\r\nNICK \xff\r\n",
-          b":x PRIVMSG\r\n" * 1000, b"PRIVMSG " + b"a," * 250 + b" :x\r\n", b"MONITOR + " + b"abc," * 120 + b"\r\n", b"WHO *\r\nWHOIS *\r\nLIST\r\n" * 500,
-          b"QUIT :" + b"x" * 8000 + b"\r\n", os.urandom(100000), b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"]
+FLOODS = [
+    b"A" * 10_000_000, bytes(1000) + b"\r\n", b"\r" * 100000, b"\n" * 100000, b"NICK\r\n" * 20000,
+    b"CAP LS 302\r\n" * 5000, b"CAP REQ :" + b"x " * 240 + b"\r\n",
+    b"CAP REQ :sasl\r\nAUTHENTICATE PLAIN\r\n" + (b"AUTHENTICATE " + b"A" * 400 + b"\r\n") * 5000,
+    b"@" + b"a=b;" * 2300 + b" PRIVMSG x :y\r\n", b"@+typing=" + b"x" * 9000 + b" TAGMSG x\r\n",
+    b"USER \xff\xfe 0 * :\xff\r\nNICK \xff\r\n", b":x PRIVMSG\r\n" * 1000, b"PRIVMSG " + b"a," * 250 + b" :x\r\n",
+    b"MONITOR + " + b"abc," * 120 + b"\r\n", b"WHO *\r\nWHOIS *\r\nLIST\r\n" * 500, b"QUIT :" + b"x" * 8000 + b"\r\n",
+    os.urandom(100000), b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500),
+    b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"]
 
 
 def floods():
@@ -123,9 +127,11 @@ def guessing():
     sock.close()
 
 
-EVIL = ["x\r\nQUIT :bye", "x\nPRIVMSG &gateway :pwn", "\r\n:al!al@x QUIT", "\u2028NICK z", "\u0085NICK z", "\x01ACTION a\x01", "\x01DCC SEND f 1 1\x01",
-        "\x0304red\x1b[2J", "a\rQUIT", " leading", ":colon", "\x7f", "@tag=1 :x PRIVMSG", "\ufeff", "a" * 5000 + "\r\n" + "b" * 3000, "\n\n\n", "\r",
-        "\x01PING\x01\r\nQUIT", "\ud7ff\U0010ffff" * 2000, "%s%n%d", "x" * 509 + "\u00e9" * 600, "\x01VERSION", "\x02\x03\x1d\x1f\x16\x0f"]
+EVIL = [
+    "x\r\nQUIT :bye", "x\nPRIVMSG &gateway :pwn", "\r\n:al!al@x QUIT", "\u2028NICK z", "\u0085NICK z", "\x01ACTION a\x01",
+    "\x01DCC SEND f 1 1\x01", "\x0304red\x1b[2J", "a\rQUIT", " leading", ":colon", "\x7f", "@tag=1 :x PRIVMSG", "\ufeff",
+    "a" * 5000 + "\r\n" + "b" * 3000, "\n\n\n", "\r", "\x01PING\x01\r\nQUIT", "\ud7ff\U0010ffff" * 2000, "%s%n%d",
+    "x" * 509 + "\u00e9" * 600, "\x01VERSION", "\x02\x03\x1d\x1f\x16\x0f"]
 
 
 def what_a_peer_says():
@@ -138,7 +144,7 @@ def what_a_peer_says():
     lines = [line for line in got.split(b"\r\n") if line and b" 3" not in line[:40]]
     said = [line for line in lines if b" PRIVMSG " in line]
     assert len(said) > len(EVIL), got
-    allowed = re.compile(rb"(@\S+ )?(:%s!\S+ (PRIVMSG|JOIN) &%s( :?|$)|BATCH |:irc\.retrogate\.alt )" % (at_a.encode(), at_a.encode()))
+    allowed = re.compile(rf"(@\S+ )?(:{at_a}!\S+ (PRIVMSG|JOIN) &{at_a}( :?|$)|BATCH |:irc\.retrogate\.alt )".encode())
     for line in lines:
         assert allowed.match(line), line
         text = line.split(b" :", 1)[-1]
@@ -152,9 +158,11 @@ def what_a_client_sends():
     """Nothing but the text of a line to a contact of one's own leaves."""
     before = texts(b, "bob", at_b)
     sock, _ = log_in("al")
-    for line in (b"PRIVMSG &bob :a\rQUIT", b"PRIVMSG &bob :nul\0l", b"PRIVMSG &bob :\xff\xfe", b"PRIVMSG &bob,&bob,&gateway :multi", b"PRIVMSG * :star",
-                 b"PRIVMSG $* :all", b"NICK bob", b"NICK gateway", b"NICK &bob", b"NICK a!b@c", b"JOIN &nobody", b"JOIN #x", b"KICK &bob bob", b"TOPIC &bob :x\x02y",
-                 b"MODE &bob +o al", b"OPER a b", b"SQUIT x", b"PRIVMSG &bob :\x01DCC SEND x\x01", b"PRIVMSG &bob", b"PRIVMSG &bob :", b"TAGMSG &bob", b"@" + b"\xff=1 TAGMSG &bob"):
+    for line in (b"PRIVMSG &bob :a\rQUIT", b"PRIVMSG &bob :nul\0l", b"PRIVMSG &bob :\xff\xfe", b"PRIVMSG &bob,&bob,&gateway :multi",
+                 b"PRIVMSG * :star", b"PRIVMSG $* :all", b"NICK bob", b"NICK gateway", b"NICK &bob", b"NICK a!b@c",
+                 b"JOIN &nobody", b"JOIN #x", b"KICK &bob bob", b"TOPIC &bob :x\x02y", b"MODE &bob +o al", b"OPER a b",
+                 b"SQUIT x", b"PRIVMSG &bob :\x01DCC SEND x\x01", b"PRIVMSG &bob", b"PRIVMSG &bob :", b"TAGMSG &bob",
+                 b"@\xff=1 TAGMSG &bob"):
         send(sock, line + b"\r\n")
     send(sock, b"PRIVMSG &bob :the end\r\n")
     wait_for("the last", lambda: texts(b, "bob", at_b)[-1:] == ["the end"])
@@ -213,8 +221,9 @@ def control():
     for number in ("1e999", "-0", "9" * 400, "1e5"):
         other.send('{"id":5,"do":"history","account":"alice","conversation":"bob","max":%s}' % number)
         assert json.loads(other.receive())["error"]["code"] == "invalid"
-    for words in ('{"id":5,"do":"hello","do":"status"}', '{"id":5,"do":"say","account":"alice","conversation":{"a":[{}]},"text":[]}',
-                  '{"id":5,"do":"account.show","account":"\\u0000"}', '{"id":5,"do":"verb","account":"alice","text":"\\n\\r\\u001b"}'):
+    for words in ('{"id":5,"do":"hello","do":"status"}', '{"id":5,"do":"account.show","account":"\\u0000"}',
+                  '{"id":5,"do":"say","account":"alice","conversation":{"a":[{}]},"text":[]}',
+                  '{"id":5,"do":"verb","account":"alice","text":"\\n\\r\\u001b"}'):
         other.send(words)
         answer = json.loads(other.receive())
         assert "error" in answer or "done" in answer
@@ -237,8 +246,8 @@ def keys_and_links():
     home = tempfile.mkdtemp(prefix="rg-", dir="/tmp")
 
     def gpg(*arguments, data=None):
-        return subprocess.run(["gpg", "--homedir", home, "--batch", "--yes", "--trust-model", "always", "--pinentry-mode", "loopback",
-                               "--passphrase", "", *arguments], input=data, capture_output=True).stdout
+        return subprocess.run(["gpg", "--homedir", home, "--batch", "--yes", "--trust-model", "always", "--pinentry-mode",
+                               "loopback", "--passphrase", "", *arguments], input=data, capture_output=True).stdout
 
     def made(name, kind="rsa2048", usage="sign,cert,encr", expires="0"):
         gpg("--quick-gen-key", name, kind, usage, expires)
@@ -250,7 +259,8 @@ def keys_and_links():
     try:
         for name in ("Carol\r\nQUIT :x <c@x>", "\x1b[2Jesc\x07", "gateway", "a" * 1000, "%s%n", "bob"):
             contact = a.do("contact.add", account="alice", key=public(made(name)))
-            assert re.fullmatch("[a-z0-9_-]{1,24}", contact["handle"]) and contact["handle"] not in ("gateway", "bob"), contact
+            assert re.fullmatch("[a-z0-9_-]{1,24}", contact["handle"]), contact
+            assert contact["handle"] not in ("gateway", "bob"), contact
             assert not re.search("[\0-\x1f\x7f]", contact["name"]) and len(contact["name"].encode()) < 128, contact
         mallory = made("Mallory")
         for number in range(20):
@@ -266,10 +276,13 @@ def keys_and_links():
         good = b.do("invite.new", account="bob", contact=at_b)["link"]
         blob = re.search("encrypted_data=([^&]+)", good).group(1)
         to = ("-r", alice["fingerprint"], "--encrypt")
-        for words, data in ((("-z", "9", "--compress-algo", "bzip2", *to), bytes(10 * MIB)), (("-z", "0", *to), b"x"), (("-z", "0", *to), os.urandom(9000)),
-                            (("-z", "0", "-u", mallory, "--sign", *to), os.urandom(100)), (("-z", "0", "-r", mallory, *to), b"x" * 100),
-                            (("-z", "0", "-r", mallory, "--encrypt"), b"x"), (("-z", "0", "-R", *to[1:]), b"x"), (("-z", "0", "--symmetric"), b"x"),
-                            *((("-z", "0", *to), os.urandom(size)) for size in (30, 44, 64, 100, 320, 400))):
+        plain, mine = ("-z", "0"), ("-u", mallory, "--sign")
+        for words, data in (
+                (("-z", "9", "--compress-algo", "bzip2", *to), bytes(10 * MIB)), ((*plain, *to), b"x"),
+                ((*plain, *to), os.urandom(9000)), ((*plain, *mine, *to), os.urandom(100)),
+                ((*plain, "-r", mallory, *to), b"x" * 100), ((*plain, "-r", mallory, "--encrypt"), b"x"),
+                ((*plain, "-R", *to[1:]), b"x"), ((*plain, "--symmetric"), b"x"),
+                *(((*plain, *to), os.urandom(size)) for size in (30, 44, 64, 100, 320, 400))):
             link = good.replace(blob, base64.b64encode(gpg(*words, data=data)).decode())
             begun = time.monotonic()
             assert a.refused("invite.open", account="alice", link=link, key=bob["key"]).code in ("invalid", "denied", "limit")
@@ -287,7 +300,8 @@ def the_end():
     wait_for("still served", lambda: a.do("history", account="alice", conversation=at_a, max=1)["lines"][0]["text"] == "goodbye")
     for gateway in (a, b):
         log = gateway.log_text()
-        for word in (PASSWORD, "wrong1", "zzzz", "leading", "pwn", "alice", "bob", "Mallory", "Carol", "retroshare://", "BEGIN PGP"):
+        for word in (PASSWORD, "wrong1", "zzzz", "leading", "pwn", "alice", "bob", "Mallory", "Carol", "retroshare://",
+                     "BEGIN PGP"):
             assert word not in log, word
 
 

@@ -7,7 +7,6 @@ import socket
 import ssl
 import struct
 import subprocess
-import time
 
 from harness import friends_up, processes_below, run, wait_for
 from hostile import (DATA, DISCOVERY, HEARTBEAT, ITEM_MAX, NAMES, NODES, OK, OPEN, RTT, SERVICES, TURTLE, Friend, alive,
@@ -85,10 +84,14 @@ def endless_slices():
 
 
 def floods_of_requests():
-    before = memory(g)
-    for _ in range(100):
+    before, hashes = memory(g), {os.urandom(20) for _ in range(10)}
+    for hash20 in hashes:
         a.send(b"".join(turtle_open(os.urandom(20), dice.getrandbits(32), dice.getrandbits(32),
-                                    dice.choice((0, 1, 5, 6, 7, 0xffff))) for _ in range(1000)))
+                                    dice.choice((0, 1, 5, 6, 7, 0xffff))) for _ in range(10000)))
+        c.send(turtle_open(hash20, dice.getrandbits(32), 5))
+    # The other friend's requests have their own share of what is forwarded.
+    for _ in hashes.copy():
+        assert a.wait(TURTLE, OPEN, match=lambda body: body[:20] in hashes and not hashes.discard(body[:20]))
     for _ in range(50):
         a.send(b"".join(turtle_ok(dice.getrandbits(32), dice.getrandbits(32)) +
                         turtle_data(dice.getrandbits(32), os.urandom(40)) +
