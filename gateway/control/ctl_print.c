@@ -133,7 +133,10 @@ static void write_plain(FILE *out, const json_t *value)
     } else if (json_is_object(value)) {
         json_object_foreach((json_t *)value, key, each)
         {
-            fprintf(out, "%s%s ", index++ > 0 ? ", " : "", key);
+            fputs(index++ > 0 ? ", " : "", out);
+            for (const char *at = key; *at != '\0'; at++)
+                fputc(*at == '_' ? ' ' : *at, out);
+            fputc(' ', out);
             write_plain(out, each);
         }
     }
@@ -249,7 +252,8 @@ static void print_object(const struct ctl *ctl, const struct ctl_layout *layout,
             width = strlen(column->title);
     for (const struct ctl_column *column = layout->columns; column->title != NULL; column++) {
         const json_t *value = member_of(object, column->member);
-        if (column->format == SHOW_BLOCK || value == NULL || json_is_null(value))
+        if (column->format == SHOW_BLOCK || value == NULL || json_is_null(value) ||
+            (column->title[0] == '\0' && json_string_length(value) == 0))
             continue;
         char *text = cell_text(ctl, value, column->format);
         fprintf(ctl->out, "%-*s", (int)(width + GAP), column->title);

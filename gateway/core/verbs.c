@@ -220,6 +220,12 @@ static json_t *make_revoke(const struct words *words, struct error **error)
 
 /* --- showing */
 
+/* Between a state and its reason, which may be absent. */
+static const char *dash_before(const char *reason)
+{
+    return *reason != '\0' ? " – " : "";
+}
+
 static void show_status(json_t *lines, const json_t *answer)
 {
     const json_t *friends = json_object_get(answer, "friends"), *tunnels = json_object_get(answer, "tunnels");
@@ -233,10 +239,11 @@ static void show_status(json_t *lines, const json_t *answer)
 static void show_conversation(json_t *lines, const json_t *conversation)
 {
     long long queued = number_of(conversation, "queued");
-    say(lines, "%s (%s): %s – %s", text_of(conversation, "handle"), text_of(conversation, "name"),
-        text_of(conversation, "state"), text_of(conversation, "reason"));
+    const char *reason = text_of(conversation, "reason");
+    say(lines, "%s (%s): %s%s%s", text_of(conversation, "handle"), text_of(conversation, "name"),
+        text_of(conversation, "state"), dash_before(reason), reason);
     if (queued > 0)
-        say(lines, "  %lld lines wait for a tunnel", queued);
+        say(lines, "  %lld %s for a tunnel", queued, queued == 1 ? "line waits" : "lines wait");
 }
 
 static void show_contacts(json_t *lines, const json_t *answer)
@@ -245,7 +252,7 @@ static void show_contacts(json_t *lines, const json_t *answer)
     json_t *entry, *list = json_object_get(answer, "conversations");
     json_array_foreach(list, index, entry) show_conversation(lines, entry);
     if (json_array_size(list) == 0)
-        say(lines, "nobody yet: accept an invite, or add a key and make an invite for it");
+        say(lines, "no conversations yet: accept an invite, or add somebody's key and make an invite for it");
 }
 
 static void show_friends(json_t *lines, const json_t *answer)
@@ -253,8 +260,8 @@ static void show_friends(json_t *lines, const json_t *answer)
     size_t index;
     json_t *entry, *list = json_object_get(answer, "friends");
     json_array_foreach(list, index, entry)
-        say(lines, "%s %.8s: %s – %s", text_of(entry, "name"), text_of(entry, "location"),
-            text_of(entry, "state"), text_of(entry, "reason"));
+        say(lines, "%s %.8s: %s%s%s", text_of(entry, "name"), text_of(entry, "location"),
+            text_of(entry, "state"), dash_before(text_of(entry, "reason")), text_of(entry, "reason"));
     if (json_array_size(list) == 0)
         say(lines, "no friends yet: retrogatectl friend add");
 }
@@ -278,9 +285,11 @@ static void show_attempts(json_t *lines, const json_t *answer)
 static void show_invite(json_t *lines, const json_t *answer)
 {
     char expires[32];
+    long long uses = number_of(answer, "uses_left");
     date(expires, number_of(answer, "expires"));
-    say(lines, "Invite %lld for %s, until %s, %lld uses left. Hand it over privately, it is one line:",
-        number_of(answer, "id"), text_of(answer, "handle"), expires, number_of(answer, "uses_left"));
+    say(lines,
+        "Invite %lld for %s, until %s, %lld %s left. Hand it over privately. It is one word: join its pieces",
+        number_of(answer, "id"), text_of(answer, "handle"), expires, uses, uses == 1 ? "use" : "uses");
     say(lines, "%s", text_of(answer, "link"));
 }
 
@@ -335,7 +344,8 @@ static void show_info(json_t *lines, const json_t *answer)
 
 static void show_key(json_t *lines, const json_t *answer)
 {
-    say(lines, "Your key is %s. This link hands it over:", text_of(answer, "fingerprint"));
+    say(lines, "Your key is %s. This link, one word of several pieces, hands it over:",
+        text_of(answer, "fingerprint"));
     say(lines, "%s", text_of(answer, "link"));
 }
 
