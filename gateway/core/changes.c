@@ -53,7 +53,10 @@ void ring_put(struct account *account, int64_t change, const char *kind, int64_t
     if (seq > account->ring_newest_seq)
         account->ring_newest_seq = seq;
     json_t *value = json_pack("{s:I,s:o}", "change", (json_int_t)change, kind, object);
-    put_entry(account, (struct ring_entry){change, seq, value});
+    if (value != NULL)
+        put_entry(account, (struct ring_entry){change, seq, value});
+    else
+        ring_forget_before(account, change);
 }
 
 json_t *ring_line(const struct account *account, int64_t seq)

@@ -173,7 +173,7 @@ void call_fail_copy(struct call *call, const struct error *error)
     call_fail(call, copy);
 }
 
-void sessions_flush(struct gateway *gateway)
+static void tell_answers(struct gateway *gateway)
 {
     struct call *call;
     while ((call = gateway->finished) != NULL) {
@@ -187,7 +187,11 @@ void sessions_flush(struct gateway *gateway)
         error_free(call->error);
         free(call);
     }
-    struct gateway_session *session, *next;
+}
+
+static void tell_more(struct gateway *gateway)
+{
+    struct gateway_session *session;
     DL_FOREACH(gateway->sessions, session)
     {
         if (!session->dirty || session->gone)
@@ -200,6 +204,11 @@ void sessions_flush(struct gateway *gateway)
                 session->events->more(session->arg);
         }
     }
+}
+
+static void free_gone(struct gateway *gateway)
+{
+    struct gateway_session *session, *next;
     if (!gateway->sessions_gone)
         return;
     gateway->sessions_gone = false;
@@ -210,6 +219,17 @@ void sessions_flush(struct gateway *gateway)
             free(session);
         }
     }
+}
+
+void sessions_flush(struct gateway *gateway)
+{
+    /* A client that hears `more` pulls at once. What memory answers must not wait for the next turn: before
+     * the loop sleeps there may be none for long. */
+    do {
+        tell_answers(gateway);
+        tell_more(gateway);
+    } while (gateway->finished != NULL);
+    free_gone(gateway);
 }
 
 void gateway_forget(struct gateway_session *session, uint64_t token)

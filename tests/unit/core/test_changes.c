@@ -310,6 +310,37 @@ static void a_restart_is_a_change(void **state)
     json_decref(fresh.objects);
 }
 
+/* A client that pulls when it hears `more`, as the bridges do. */
+struct follower {
+    struct gateway_session *session;
+    json_int_t seen;
+    struct answer answer;
+};
+
+static void pull_now(void *arg)
+{
+    struct follower *follower = arg;
+    start(follower->session, json_pack("{s:s,s:I,s:i}", "do", "changes", "after", follower->seen, "max", 100),
+          &follower->answer);
+}
+
+/* What a timer changed is told before the loop sleeps, and no other turn may come for long. */
+static void what_more_pulls_is_answered_in_the_same_turn(void **state)
+{
+    static const struct gateway_events events = {.more = pull_now};
+    struct pair pair;
+    pair_make(&pair, *state);
+    world_quiet(pair.world);
+    struct follower follower = {.session = pair.alice, .seen = change_visible(pair.alice->account)};
+    gateway_listen(pair.alice, &events, &follower);
+    conversation_changed(pair.with_bob);
+    sessions_flush(pair.world->gateway);
+    assert_int_equal(follower.answer.calls, 1);
+    assert_int_equal(json_array_size(json_object_get(follower.answer.result, "changes")), 1);
+    json_decref(follower.answer.result);
+    gateway_listen(pair.alice, NULL, NULL);
+}
+
 /* --- any way of pulling gives the same */
 
 static void drop(void *arg, json_t *result, const struct error *error)
@@ -427,6 +458,7 @@ int main(void)
         TEST(more_is_told_once_a_turn),
         TEST(numbers_are_never_used_again),
         TEST(a_restart_is_a_change),
+        TEST(what_more_pulls_is_answered_in_the_same_turn),
         TEST(any_way_of_pulling_gives_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
