@@ -465,6 +465,9 @@ static void account_removed(void *arg, const struct error *error)
     }
     sessions_end(account, NULL, "the account was removed");
     account->removed = true;
+    account->unlocked = false;
+    OPENSSL_cleanse(account->key, sizeof account->key);
+    buffer_clear(&account->passphrase);
     HASH_DELETE(hh, call->gateway->accounts, account);
     /* Commits under way may still speak of it: it is freed with the gateway. */
     account->next_grave = call->gateway->account_graves;

@@ -304,7 +304,7 @@ static void state_text(struct conversation *conversation, struct bytes text)
 static void state_changed(struct route *route, const struct chat_output *output)
 {
     bool closed = output->state == CHAT_CLOSED_BY_PEER;
-    if (closed != route->closed_by_peer || output->salt_count > 0) {
+    if (!route->ended && (closed != route->closed_by_peer || output->salt_count > 0)) {
         struct store_batch *batch = store_begin(gateway_of(route)->store);
         route->closed_by_peer = closed;
         if (batch != NULL) {

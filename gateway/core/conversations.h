@@ -10,7 +10,7 @@
 /* Makes the chat of a route whose keys can be unwrapped, and serves or seeks its hash. False without memory
  * or keys. */
 bool route_start(struct route *route);
-/* The row, as the route is now, in a batch of its own. */
+/* The row, as the route is now, in a batch of its own. An ended route has none. */
 void route_save(const struct route *route);
 /* Deletes the row with `batch`; after that commit the route is ended. */
 void route_delete(const struct route *route, struct store_batch *batch);

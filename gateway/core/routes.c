@@ -128,7 +128,7 @@ void route_stop(struct route *route)
 
 void route_save(const struct route *route)
 {
-    struct store_batch *batch = store_begin(gateway_of(route)->store);
+    struct store_batch *batch = route->ended ? NULL : store_begin(gateway_of(route)->store);
     if (batch == NULL)
         return;
     put_route(batch, route);
@@ -144,14 +144,14 @@ void route_end(struct route *route)
 {
     if (route->ended)
         return;
-    struct gateway *gateway = gateway_of(route);
-    if (route->chat != NULL) {
-        /* The closing notice must leave before the tunnel is forgotten. */
-        chat_close(route->chat, now_ms(gateway), wall_s());
-        route_take_outputs(route);
-        route_stop(route);
-    }
+    /* First: its row is deleted, and what the closing chat tells must not bring it back. */
     route->ended = true;
+    if (route->chat == NULL)
+        return;
+    /* The closing notice must leave before the tunnel is forgotten. */
+    chat_close(route->chat, now_ms(gateway_of(route)), wall_s());
+    route_take_outputs(route);
+    route_stop(route);
 }
 
 static void route_free(struct route *route)

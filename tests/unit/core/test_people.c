@@ -428,6 +428,23 @@ static void a_peer_that_talks_again_is_noted(void **state)
     assert_int_equal(alice->conversations->routes->last_used, used);
 }
 
+/* The peer left first: our own closing changes the state of a route whose row is gone, and with it its keys.
+ */
+static void a_closed_route_leaves_no_row(void **state)
+{
+    struct pair pair;
+    pair_make(&pair, *state);
+    good(pair.world, pair.bob, json_pack("{s:s,s:s}", "do", "conversation.close", "conversation", "alice"));
+    await_state(pair.world, pair.with_bob, CHAT_CLOSED_BY_PEER);
+    good(pair.world, pair.alice, json_pack("{s:s,s:s}", "do", "conversation.close", "conversation", "bob"));
+    struct route *route = pair.with_bob->routes;
+    assert_true(route->ended);
+    assert_true(route->closed_by_peer); /* nothing was noted of it any more */
+    route_save(route);
+    world_restart(pair.world);
+    assert_null(account_by_name(pair.world->gateway, "alice")->conversations->routes);
+}
+
 /* --- accounts */
 
 static void removing_an_account_while_things_are_pending(void **state)
@@ -469,6 +486,10 @@ static void removing_an_account_while_things_are_pending(void **state)
     world_quiet(pair.world);
     assert_null(account_by_name(pair.world->gateway, "alice"));
     assert_int_equal(the_keyring.forgotten, homes + 1);
+    static const uint8_t wiped[VAULT_KEY_SIZE];
+    const struct account *grave = pair.world->gateway->account_graves;
+    assert_memory_equal(grave->key, wiped, sizeof wiped);
+    assert_int_equal(buffer_size(&grave->passphrase), 0);
     assert_int_not_equal(pair.with_alice->state, CHAT_CAN_TALK);
     world_restart(pair.world);
     assert_null(account_by_name(pair.world->gateway, "alice"));
@@ -554,6 +575,7 @@ int main(void)
         TEST(open_offers_are_bounded),
         TEST(expiry),
         TEST(the_last_use_of_a_route_is_kept),
+        TEST(a_closed_route_leaves_no_row),
         TEST(a_peer_that_talks_again_is_noted),
         TEST(removing_an_account_while_things_are_pending),
         TEST(an_account_that_cannot_be_made),
