@@ -203,8 +203,12 @@ static void friend_set_stored(void *arg, const struct error *error)
         memcpy(record.name, asked->name, sizeof record.name);
         memcpy(record.addresses, asked->addresses, sizeof record.addresses);
         record.address_count = asked->address_count;
-        if (gateway->friends == NULL || friends_update(gateway->friends, &record, &refused))
-            entry->record = record;
+        /* Not the whole record: links that end meanwhile may tell a new one, with another key block. */
+        if (gateway->friends == NULL || friends_update(gateway->friends, &record, &refused)) {
+            memcpy(entry->record.name, asked->name, sizeof asked->name);
+            memcpy(entry->record.addresses, asked->addresses, sizeof asked->addresses);
+            entry->record.address_count = asked->address_count;
+        }
     }
     if (error != NULL)
         call_fail_copy(work->call, error);
