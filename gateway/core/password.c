@@ -43,16 +43,22 @@ static void compute(uv_work_t *request)
     free(data);
 }
 
+static void work_free(struct work *work)
+{
+    if (work->password != NULL)
+        OPENSSL_cleanse(work->password, strlen(work->password));
+    free(work->password);
+    free(work->hash);
+    free(work);
+}
+
 static void computed(uv_work_t *request, int status)
 {
     struct work *work = request->data;
     struct gateway *gateway = work->gateway;
     bool good = status == 0 && work->result[0] != '\0';
     work->done(work->arg, good ? work->result : NULL, good && work->matches);
-    OPENSSL_cleanse(work->password, strlen(work->password));
-    free(work->password);
-    free(work->hash);
-    free(work);
+    work_free(work);
     gateway_work_end(gateway);
 }
 
@@ -70,9 +76,7 @@ static bool start(struct gateway *gateway, const char *password, const char *has
     work->arg = arg;
     if (work->password == NULL || (hash != NULL && work->hash == NULL) ||
         uv_queue_work(gateway->loop, &work->request, compute, computed) != 0) {
-        free(work->password);
-        free(work->hash);
-        free(work);
+        work_free(work);
         return false;
     }
     gateway_work_begin(gateway);
