@@ -236,7 +236,9 @@ void client_label_take(struct client *client, char label[LABEL_SIZE])
     if (client->label[0] == '\0')
         return;
     client->label[0] = '\0';
-    if (client->captured_count > 0)
+    if (client->captured.failed) /* its last line is not whole */
+        client_end(client, "Output limit");
+    else if (client->captured_count > 0)
         send_captured(client, NULL);
     buffer_clear(&client->captured);
 }
