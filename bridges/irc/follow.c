@@ -30,7 +30,7 @@ static int64_t integer_of(const json_t *object, const char *member)
 static void pull(struct client *client);
 static void replay(struct client *client);
 
-static bool has_room(const struct client *client)
+bool follow_has_room(const struct client *client)
 {
     return client->phase != PHASE_ENDING &&
            client->io->queued(client->io_arg) <= client->site->output_limit / 2;
@@ -113,7 +113,7 @@ static void proceed(struct client *client)
     struct follow *follow = &client->follow;
     if (client->phase == PHASE_ENDING)
         return;
-    if (!has_room(client)) {
+    if (!follow_has_room(client)) {
         follow->state = FOLLOW_WAITS;
         return;
     }
@@ -206,7 +206,7 @@ static bool show_replay(struct client *client, struct peer *peer, const json_t *
     talk_target(peer, target);
     if (batched)
         client_say(client, NULL, client->site->name, "BATCH", WORDS(opened, "chathistory", target), NULL);
-    for (; from < until && has_room(client); from++) {
+    for (; from < until && follow_has_room(client); from++) {
         const json_t *line = json_array_get(lines, from);
         talk_show(client, peer, line, reference);
         client->follow.replay_after = integer_of(line, "seq");
@@ -334,7 +334,7 @@ static bool show_lines(struct client *client, const json_t **fresh, size_t count
     for (size_t i = 0; i < count; i++) {
         struct peer *peer = peer_by_conversation(client, integer_of(fresh[i], "conversation"));
         int64_t seq = integer_of(fresh[i], "seq");
-        if (!has_room(client))
+        if (!follow_has_room(client))
             return false;
         if (peer != NULL && seq > follow->at.seq)
             talk_show(client, peer, fresh[i], NULL);

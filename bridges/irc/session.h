@@ -283,6 +283,8 @@ struct target target_of(struct client *client, const char *name);
 void follow_begin(struct client *client); /* the view has just been read */
 void follow_more(struct client *client);
 void follow_drained(struct client *client);
+/* The connection takes more than what has to be said at once. */
+bool follow_has_room(const struct client *client);
 void follow_tick(struct client *client);
 uint64_t follow_next(const struct client *client);
 void follow_said(struct client *client, int64_t seq); /* a line said here was acknowledged with this number */

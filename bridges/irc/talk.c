@@ -150,7 +150,8 @@ void talk_show_delivery(struct client *client, struct peer *peer, const json_t *
 void talk_hint(struct client *client, json_t *hint)
 {
     const json_t *typing = json_object_get(hint, "typing"), *progress = json_object_get(hint, "progress");
-    if (client->phase != PHASE_UP)
+    /* A contact decides how often it types: what would fill the connection is lost instead (DESIGN §4). */
+    if (client->phase != PHASE_UP || !follow_has_room(client))
         return;
     if (progress != NULL && client->in_control)
         client_notice(client, CONTROL_CHANNEL, "%s", string_of(progress, "text"));

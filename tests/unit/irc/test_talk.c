@@ -331,6 +331,10 @@ static void test_typing(void **state)
     json_t *hint = json_pack("{s:{s:I}}", "typing", "conversation", (json_int_t)bob);
     gateway.sessions->events->hint(gateway.sessions->arg, hint);
     wire_expect_next(&wire, "@time=*;+typing=active;account=* :bob!bob@distant TAGMSG &bob");
+    wire.stuck = site.output_limit; /* a client that does not read is not flooded */
+    gateway.sessions->events->hint(gateway.sessions->arg, hint);
+    wire_expect_none(&wire, "*");
+    wire.stuck = 0;
     log_in(&other, "", "b");
     gateway.sessions->next->events->hint(gateway.sessions->next->arg, hint);
     wire_expect_none(&other, "*");
