@@ -176,10 +176,9 @@ static void standard_text(char *out, size_t size, enum config_key key)
         snprintf(out, size, "/var/lib/retrogate");
     else if (key == CONFIG_NODE_DIRECTORY)
         user_path(out, size, "XDG_STATE_HOME", ".local/state", "retrogate");
-    else if (key == CONFIG_CONTROL_SOCKET && (root || runtime == NULL))
-        snprintf(out, size, root ? "/run/retrogate/control.sock" : "/tmp/retrogate-%u/control.sock",
-                 geteuid());
-    else if (key == CONFIG_CONTROL_SOCKET)
+    else if (key == CONFIG_CONTROL_SOCKET && root)
+        snprintf(out, size, "/run/retrogate/control.sock");
+    else if (key == CONFIG_CONTROL_SOCKET && runtime != NULL && runtime[0] == '/')
         snprintf(out, size, "%s/retrogate/control.sock", runtime);
 }
 
@@ -232,7 +231,6 @@ static bool fill_defaults(struct config *config, struct error **error)
 static bool check_whole(const struct config *config, struct error **error)
 {
     const char *vault = config_text(config, CONFIG_VAULT_KEY);
-    bool tls = config_text(config, CONFIG_IRC_LISTEN_TLS)[0] != '\0';
     bool certificate = config_text(config, CONFIG_TLS_CERTIFICATE)[0] != '\0';
     if (certificate != (config_text(config, CONFIG_TLS_KEY)[0] != '\0'))
         return error_set(error, ERROR_INVALID, "tls.certificate and tls.key go together");
@@ -242,7 +240,10 @@ static bool check_whole(const struct config *config, struct error **error)
         vault[0] != '/')
         return error_set(error, ERROR_INVALID,
                          "vault.key: expected file, credential, ask, or an absolute path");
-    (void)tls; /* without files a certificate of our own is made in the state directory */
+    /* No place below /tmp instead: whoever makes the folder first owns the socket in it. */
+    if (config_text(config, CONFIG_CONTROL_SOCKET)[0] == '\0')
+        return error_set(error, ERROR_INVALID,
+                         "control.socket: XDG_RUNTIME_DIR is not set; name the control socket");
     return true;
 }
 

@@ -53,7 +53,7 @@ def bad_configuration():
         for more in (("--check-config",), ()):  # first so that none starts by mistake
             code, said = daemon(text, *more)
             assert code == 1 and words in said and "test.conf" in said, (text, code, said)
-    code, said = daemon("[node]\nname = good\n", "--check-config")
+    code, said = daemon("[node]\nname = good\n[control]\nsocket = @/c\n", "--check-config")
     assert code == 0 and "good" in said, said
     result = subprocess.run([f"{BINARIES}/retrogated", "-c", "/nonexistent.conf"], capture_output=True, text=True)
     assert result.returncode == 1 and "/nonexistent.conf" in result.stderr, result.stderr

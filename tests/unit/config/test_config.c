@@ -252,6 +252,27 @@ static void the_longest_values_are_taken(void **state)
     error_free(error);
 }
 
+/* No folder that another user may have made first. */
+static void the_control_socket_has_a_place_of_its_own(void **state)
+{
+    (void)state;
+    struct error *error = NULL;
+    if (geteuid() == 0)
+        skip();
+    unsetenv("XDG_RUNTIME_DIR");
+    assert_null(load("[node]\nname = x\n", &error));
+    assert_non_null(strstr(error->text, "XDG_RUNTIME_DIR"));
+    error_free(error);
+    error = NULL;
+    config_free(load("[control]\nsocket = /nowhere/control.sock\n", &error));
+    assert_null(error);
+    setenv("XDG_RUNTIME_DIR", "/nowhere", 1);
+    struct config *config = load("[node]\nname = x\n", &error);
+    assert_null(error);
+    assert_string_equal(config_text(config, CONFIG_CONTROL_SOCKET), "/nowhere/retrogate/control.sock");
+    config_free(config);
+}
+
 static void a_named_file_must_exist(void **state)
 {
     (void)state;
@@ -263,6 +284,7 @@ static void a_named_file_must_exist(void **state)
 
 int main(void)
 {
+    setenv("XDG_RUNTIME_DIR", "/nowhere", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_key_is_in_the_example),
         cmocka_unit_test(the_example_loads_and_changes_nothing),
@@ -271,6 +293,7 @@ int main(void)
         cmocka_unit_test(values_are_read),
         cmocka_unit_test(bad_files_are_refused_by_name),
         cmocka_unit_test(the_longest_values_are_taken),
+        cmocka_unit_test(the_control_socket_has_a_place_of_its_own),
         cmocka_unit_test(a_named_file_must_exist),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
