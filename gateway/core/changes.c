@@ -168,7 +168,8 @@ static void pull_answer(struct pull *pull)
         pull_free(pull);
         return;
     }
-    qsort(pull->entries, pull->count, sizeof *pull->entries, by_change);
+    if (pull->count > 0) /* without entries there is no array */
+        qsort(pull->entries, pull->count, sizeof *pull->entries, by_change);
     size_t shown = fitting(pull);
     bool more = shown < pull->count || pull->full;
     /* When lines were cut, what lies behind the last of them has not been read. */
