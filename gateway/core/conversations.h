@@ -8,7 +8,7 @@
  */
 
 /* Makes the chat of a route whose keys can be unwrapped, and serves or seeks its hash. False without memory
- * or keys. */
+ * or keys, or when another route has the hash. */
 bool route_start(struct route *route);
 /* The row, as the route is now, in a batch of its own. An ended route has none. */
 void route_save(const struct route *route);

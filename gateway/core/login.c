@@ -72,6 +72,10 @@ static struct throttle *throttle_make(struct gateway *gateway, const uint8_t key
     memcpy(entry->key, key, sizeof entry->key);
     entry->last = uv_now(gateway->loop);
     HASH_ADD(hh, gateway->throttles, key, sizeof entry->key, entry);
+    if (entry->hh.tbl == NULL) {
+        free(entry);
+        return NULL;
+    }
     return entry;
 }
 
@@ -253,6 +257,7 @@ uint64_t gateway_login(struct gateway *gateway, const struct gateway_login *want
         if (login->counted)
             throttle->checking--;
         error_free(login->error);
+        OPENSSL_cleanse(login, sizeof *login);
         free(login);
         return 0;
     }

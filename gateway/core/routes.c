@@ -48,6 +48,24 @@ void route_rearm(struct route *route)
         uv_timer_start(route->timer, route_tick, due > now ? due - now : 0, 0);
 }
 
+/* False without memory, or when another account's route has the hash: whose tunnels they are would then
+ * depend on who came last, and the inviter chooses the hash. */
+static bool enter(struct route *route)
+{
+    struct gateway *gateway = gateway_of(route);
+    struct route *other = NULL;
+    if (route->role == CHAT_INVITER) {
+        HASH_FIND(hh, gateway->routes_served, route->hash, sizeof route->hash, other);
+        if (other == NULL)
+            HASH_ADD(hh, gateway->routes_served, hash, sizeof route->hash, route);
+    } else {
+        HASH_FIND(hh, gateway->routes_wanted, route->hash, sizeof route->hash, other);
+        if (other == NULL)
+            HASH_ADD(hh, gateway->routes_wanted, hash, sizeof route->hash, route);
+    }
+    return other == NULL && route->hh.tbl != NULL;
+}
+
 bool route_start(struct route *route)
 {
     struct conversation *conversation = route->conversation;
@@ -72,7 +90,7 @@ bool route_start(struct route *route)
     route->chat = chat_new(&options, gateway->cipher, gateway->random, now_ms(gateway), wall_s());
     OPENSSL_cleanse(options.key, sizeof options.key + sizeof options.salt_key);
     OPENSSL_cleanse(route->keys, sizeof route->keys);
-    if (route->timer == NULL || route->chat == NULL) {
+    if (route->timer == NULL || route->chat == NULL || !enter(route)) {
         free(route->timer);
         chat_free(route->chat);
         route->timer = NULL;
@@ -90,11 +108,8 @@ bool route_start(struct route *route)
     chat_set_avatar(route->chat, buffer_view(&account->avatar), NULL);
     chat_set_state_text(route->chat, bytes_of_string(account->state_text));
     if (route->role == CHAT_INVITER) {
-        HASH_ADD(hh, gateway->routes_served, hash, 20, route);
         router_serve(gateway->router, route->hash, false);
         local_meet(route);
-    } else {
-        HASH_ADD(hh, gateway->routes_wanted, hash, 20, route);
     }
     route_rearm(route);
     return true;

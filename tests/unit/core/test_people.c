@@ -3,6 +3,7 @@
 #include "world.h"
 
 #include "core/invites.h"
+#include "wire/link.h"
 
 static json_t *add_key(const char *key, const char *handle)
 {
@@ -428,6 +429,38 @@ static void a_peer_that_talks_again_is_noted(void **state)
     assert_int_equal(alice->conversations->routes->last_used, used);
 }
 
+/* Whoever knows a hash, as each relay on the way does, may offer it to another account of the gateway. */
+static void a_hash_serves_the_account_that_had_it_first(void **state)
+{
+    struct pair pair;
+    pair_make(&pair, *state);
+    account_make(pair.world, "carol");
+    struct gateway_session *carol = session_of(pair.world, "carol");
+    add_contact(pair.world, pair.alice, "carol");
+    add_contact(pair.world, carol, "alice");
+    char *good_link = invite_link(pair.world, pair.alice, "carol");
+    struct link link;
+    assert_true(link_parse(&link, bytes_of_string(good_link), NULL));
+    struct fake_invite inside;
+    assert_int_equal(buffer_size(&link.blob), sizeof inside);
+    memcpy(&inside, buffer_view(&link.blob).data, sizeof inside);
+    memcpy(inside.hash, pair.with_alice->routes->hash, sizeof inside.hash);
+    struct buffer forged = buffer_make(1 << 16);
+    assert_true(link_write_private_chat(&forged, link.time_stamp, link.pgp_id,
+                                        bytes_of(&inside, sizeof inside), false));
+    good(pair.world, carol, open_link(buffer_string(&forged)));
+    world_quiet(pair.world);
+    assert_null(conversation_with(carol, "alice")->routes->chat);
+    assert_int_equal(pair.with_alice->state, CHAT_CAN_TALK);
+    good(pair.world, carol, json_pack("{s:s,s:s}", "do", "conversation.close", "conversation", "alice"));
+    good(pair.world, pair.bob, json_pack("{s:s,s:s,s:s}", "do", "say", "conversation", "alice", "text", "x"));
+    world_quiet(pair.world);
+    assert_history(pair.world, pair.alice, "bob", "received x\n");
+    link_free(&link);
+    buffer_free(&forged);
+    free(good_link);
+}
+
 /* The peer left first: our own closing changes the state of a route whose row is gone, and with it its keys.
  */
 static void a_closed_route_leaves_no_row(void **state)
@@ -575,6 +608,7 @@ int main(void)
         TEST(open_offers_are_bounded),
         TEST(expiry),
         TEST(the_last_use_of_a_route_is_kept),
+        TEST(a_hash_serves_the_account_that_had_it_first),
         TEST(a_closed_route_leaves_no_row),
         TEST(a_peer_that_talks_again_is_noted),
         TEST(removing_an_account_while_things_are_pending),
