@@ -237,12 +237,15 @@ static void replayed(struct client *client, const struct answer *answer)
     while (until > from && integer_of(json_array_get(lines, until - 1), "seq") > follow->replay_end)
         until--;
     size_t limit = client->site->replay_lines;
-    if (begins && until - from > limit) {
-        tell_hidden(client, peer, until - from - limit, from == 0 && count == PAGE);
-        from = until - limit;
+    bool more = json_is_true(json_object_get(answer->result, "more"));
+    bool cut = begins && from == 0 && more; /* lines older than the page were missed too */
+    if (begins && (cut || until - from > limit)) {
+        size_t hidden = until - from > limit ? until - from - limit : 0;
+        tell_hidden(client, peer, hidden, cut);
+        from += hidden;
     }
     bool complete = from == until || show_replay(client, peer, lines, from, until);
-    if (complete && (begins || count < NEXT_PAGE || until < count))
+    if (complete && (begins || !more || until < count))
         follow->replay_after = 0;
     else
         follow->replay_conversation = peer->conversation - 1; /* once more, behind replay_after */

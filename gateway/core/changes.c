@@ -273,13 +273,32 @@ static void history_line(void *arg, const struct line_row *row)
         json_array_append_new(pull->lines, line);
 }
 
+/* Cuts the far end off until the page fits a line of the JSON form; one line always does. */
+static bool cut_history(const struct pull *pull)
+{
+    size_t bytes = 0, count = json_array_size(pull->lines), kept = 0;
+    while (kept < count) {
+        bytes += json_dumpb(json_array_get(pull->lines, pull->reversed ? count - 1 - kept : kept), NULL, 0,
+                            JSON_COMPACT);
+        if (kept > 0 && bytes > PULL_BYTES)
+            break;
+        kept++;
+    }
+    for (size_t i = kept; i < count; i++)
+        json_array_remove(pull->lines, pull->reversed ? 0 : kept);
+    return kept < count;
+}
+
 static void history_done(void *arg, const struct error *error)
 {
     struct pull *pull = arg;
-    if (error != NULL)
+    if (error != NULL) {
         call_fail_copy(pull->call, error);
-    else
-        call_done(pull->call, json_pack("{s:O}", "lines", pull->lines));
+    } else {
+        bool more = json_array_size(pull->lines) == pull->max;
+        more |= cut_history(pull);
+        call_done(pull->call, json_pack("{s:O,s:b}", "lines", pull->lines, "more", more));
+    }
     pull_free(pull);
 }
 
@@ -295,8 +314,11 @@ bool do_history(struct call *call, struct error **error)
     struct pull *pull = calloc(1, sizeof *pull);
     if (pull == NULL)
         return error_set(error, ERROR_INTERNAL, "out of memory");
-    *pull = (struct pull){
-        .call = call, .account = account, .lines = json_array(), .reversed = !arg_has(call, "after")};
+    *pull = (struct pull){.call = call,
+                          .account = account,
+                          .max = (unsigned)max,
+                          .lines = json_array(),
+                          .reversed = !arg_has(call, "after")};
     if (pull->reversed)
         store_history(account->gateway->store, account->id, conversation->id,
                       arg_int(call, "before", INT64_MAX), (unsigned)max, history_line, history_done, pull);

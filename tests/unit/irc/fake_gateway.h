@@ -206,7 +206,8 @@ static inline json_t *fake_history(const struct gateway *gateway, const json_t *
         if ((int64_t)json_array_size(list) > max)
             json_array_remove(list, 0);
     }
-    return json_pack("{s:o}", "lines", list);
+    bool more = (int64_t)json_array_size(list) == max;
+    return json_pack("{s:o, s:b}", "lines", list, "more", more);
 }
 
 /* The person of a command's "conversation", id or handle; 0 when there is none. */
