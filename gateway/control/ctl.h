@@ -17,7 +17,9 @@ struct ctl {
     const char *socket;  /* NULL: the default path */
     const char *account; /* NULL: the only one there is */
     bool json;
-    int64_t now_ms; /* Unix time, for relative times */
+    int64_t now_ms;         /* Unix time, for relative times */
+    int64_t (*clock)(void); /* when not NULL, now_ms is read from it again when an answer came: a person may
+                               have typed for long */
     /* Prints a QR code; NULL where there is none (tests). */
     bool (*print_qr)(FILE *out, const char *text, struct error **error);
     struct ctl_client *client; /* connected when first needed */

@@ -140,7 +140,9 @@ char *ctl_input_new_secret(const char *question, struct error **error)
 {
     for (unsigned tries = 0; tries < 3; tries++) {
         char *first = ctl_input_secret(question, error);
-        char *second = first != NULL ? ctl_input_secret("Once more: ", error) : NULL;
+        if (first == NULL || first[0] == '\0')
+            return first;
+        char *second = ctl_input_secret("Once more: ", error);
         bool same = second != NULL && strcmp(first, second) == 0;
         bool stop = second == NULL;
         ctl_input_secret_free(second);

@@ -13,7 +13,7 @@ json_t *ctl_input_value(struct ctl *ctl, enum ctl_kind kind, const char *text, s
 /* Asks on the terminal without echo. Empty when nothing was typed. The caller wipes and frees. NULL with an
  * error, also when there is no terminal. */
 char *ctl_input_secret(const char *question, struct error **error);
-/* The same twice, until both agree. */
+/* The same twice, until both agree; what is empty needs no second. */
 char *ctl_input_new_secret(const char *question, struct error **error);
 void ctl_input_secret_free(char *secret); /* wipes; NULL is fine */
 

@@ -112,6 +112,8 @@ static int send_verb(struct ctl *ctl, const struct ctl_args *args)
     if (verb->prepare != NULL && !verb->prepare(ctl, args->command, args->options, &error))
         return ctl_fail(ctl, CTL_REFUSED, error);
     code = ctl_do(ctl, args->command, &result);
+    if (ctl->clock != NULL)
+        ctl->now_ms = ctl->clock();
     if (code == CTL_DONE && ctl->json) {
         json_dumpf(result, ctl->out, JSON_INDENT(2));
         fputc('\n', ctl->out);

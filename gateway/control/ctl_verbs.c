@@ -43,6 +43,30 @@ static bool ask_new_password(struct ctl *ctl, json_t *command, const json_t *opt
             error_set(error, ERROR_INVALID, "the password is empty; nothing was done"));
 }
 
+/* A friend who was given all that 'friend self' prints can give it here as it is. */
+static bool take_certificate(struct ctl *ctl, json_t *command, const json_t *options, struct error **error)
+{
+    static const char title[] = "\ncertificate:\n";
+    (void)ctl;
+    (void)options;
+    const char *text = json_string_value(json_object_get(command, "text"));
+    const char *found = text != NULL ? strstr(text, title) : NULL;
+    return found == NULL || json_object_set_new(command, "text", json_string(found + strlen(title))) == 0 ||
+           error_set(error, ERROR_INTERNAL, "out of memory");
+}
+
+/* Likewise the link, out of what 'invite new' prints, or out of a letter. */
+static bool take_link(struct ctl *ctl, json_t *command, const json_t *options, struct error **error)
+{
+    (void)ctl;
+    (void)options;
+    const char *text = json_string_value(json_object_get(command, "link"));
+    const char *found = text != NULL ? strstr(text, "retroshare://") : NULL;
+    return found == NULL ||
+           json_object_set_new(command, "link", json_stringn(found, strcspn(found, " \t\r\n"))) == 0 ||
+           error_set(error, ERROR_INTERNAL, "out of memory");
+}
+
 static bool ask_vault_key(struct ctl *ctl, json_t *command, const json_t *options, struct error **error)
 {
     (void)ctl;
@@ -86,7 +110,8 @@ static void show_invite(struct ctl *ctl, const json_t *command, const json_t *op
 {
     (void)command;
     show_qr(ctl, options, json_string_value(json_object_get(result, "link")));
-    fputs("\nGive the link to this one person over a way that you trust. Only the holder of that key can open it.\n",
+    fputs("\nGive the link to this one person over a way that you trust. Only the holder of that key can "
+          "open it.\n",
           ctl->out);
 }
 
@@ -368,7 +393,8 @@ const struct ctl_verb ctl_verbs[] = {
      .params = {{CTL_DOCUMENT, "CERTIFICATE", "text", "the text, @FILE, or - for the standard input", false},
                 {CTL_TEXT, "--name", "name", "what to call it", true},
                 ADDRESS_OPTION},
-     .layout = &friend_layout},
+     .layout = &friend_layout,
+     .prepare = take_certificate},
     {.words = "friend list",
      .command = "friend.list",
      .help = "all friends",
@@ -463,7 +489,8 @@ const struct ctl_verb ctl_verbs[] = {
      OF_ACCOUNT,
      .params = {{CTL_DOCUMENT, "LINK", "link", "the link, @FILE, or - for the standard input", false},
                 {CTL_DOCUMENT, "--key", "key", "the public key of the inviter, if no contact yet", true}},
-     .layout = &conversation_layout},
+     .layout = &conversation_layout,
+     .prepare = take_link},
     {.words = "invite list",
      .command = "invite.list",
      .help = "all invites",

@@ -18,6 +18,7 @@ int main(int argc, char **argv)
         .out = stdout,
         .log = stderr,
         .now_ms = clock_wall_ms(),
+        .clock = clock_wall_ms,
         .print_qr = ctl_qr_print,
     };
     return ctl_run(&ctl, argc - 1, argv + 1);

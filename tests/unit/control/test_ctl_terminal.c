@@ -93,6 +93,15 @@ static void two_that_differ_are_asked_again(void **state)
     assert_int_equal(terminal_close(&terminal), 0);
 }
 
+static void nothing_is_asked_once(void **state)
+{
+    (void)state;
+    struct terminal terminal;
+    terminal_open(&terminal);
+    when_shown(&terminal, "Question: ", "\n");
+    assert_int_equal(terminal_close(&terminal), 1);
+}
+
 static void an_interrupt_ends_and_puts_the_terminal_right(void **state)
 {
     (void)state;
@@ -107,6 +116,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_password_is_not_shown),
         cmocka_unit_test(two_that_differ_are_asked_again),
+        cmocka_unit_test(nothing_is_asked_once),
         cmocka_unit_test(an_interrupt_ends_and_puts_the_terminal_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
