@@ -60,16 +60,18 @@ static const struct step operations[OPERATIONS][STEPS] = {
                            NULL},
                           RAISE_CHANGE("?11")},
 
-    /* A salt's number must never come back, so salt_next is not lowered (protocol 00 19). */
+    /* A salt's number must never come back, so salt_next is not lowered (protocol 00 19). A route that is
+       stored late, when its conversation was removed, would keep its keys and stop the next start. */
     [PUT_ROUTE] =
-        {{"INSERT INTO route VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+        {{"INSERT INTO route SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13"
+          " WHERE EXISTS (SELECT 1 FROM conversation WHERE account = ?2 AND id = ?3)"
           " ON CONFLICT (id) DO UPDATE SET conversation = excluded.conversation, kind = excluded.kind,"
           " role = excluded.role, invite = excluded.invite, hash = excluded.hash,"
           " keys_wrapped = excluded.keys_wrapped, salt_next = max(salt_next, excluded.salt_next),"
           " confirmed = excluded.confirmed, closed_by_peer = excluded.closed_by_peer,"
           " created = excluded.created, last_used = excluded.last_used"
           " WHERE account = excluded.account",
-          "this route is another account's"}},
+          "this route's conversation does not exist, or it is another account's route"}},
     [DELETE_ROUTE] = {{"DELETE FROM route WHERE id = ?2 AND account = ?1", NULL}},
 
     [PUT_INVITE] =

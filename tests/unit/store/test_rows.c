@@ -391,6 +391,8 @@ static void test_wrong_words_are_refused(void **state)
     route = some_route(1, 5, 1);
     route.salt_next = (uint64_t)INT64_MAX + 1;
     REFUSED(place, ERROR_INVALID, store_put_route(batch, &route));
+    route = some_route(1, 5, 99); /* of a conversation that was removed */
+    REFUSED(place, ERROR_NOT_FOUND, store_put_route(batch, &route));
 
     struct invite_row invite = {.id = 6, .account = 1, .state = "gone"};
     REFUSED(place, ERROR_INVALID, store_put_invite(batch, &invite));
