@@ -185,20 +185,6 @@ void line_received(struct route *route, struct bytes text, int64_t peer_time, co
     buffer_free(&plain);
 }
 
-void line_note(struct conversation *conversation, const char *text)
-{
-    struct line_row row = {
-        .direction = "note",
-        .text = bytes_of_string(text),
-        .delivery = "received",
-        .reason = "",
-        .label = "",
-    };
-    struct line_write *work = line_begin(conversation, &row);
-    if (work != NULL)
-        write_commit(work->write, line_committed, work);
-}
-
 /* --- delivery */
 
 struct delivery_write {

@@ -13,8 +13,6 @@ bool line_say(struct call *call, struct conversation *conversation, struct bytes
 /* A line that came in through a route, with the salts of its packets. */
 void line_received(struct route *route, struct bytes text, int64_t peer_time, const uint64_t *salts,
                    size_t count);
-/* A note of the gateway, shown in the conversation. */
-void line_note(struct conversation *conversation, const char *text);
 /* Delivery of an own line became known. */
 void line_delivery(struct conversation *conversation, int64_t seq, const char *delivery, const char *reason,
                    int64_t route);
