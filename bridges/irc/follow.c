@@ -22,11 +22,6 @@ enum {
     NEXT_PAGE = 100, /* of a replay that the connection holds back: lines are read again for each */
 };
 
-static int64_t integer_of(const json_t *object, const char *member)
-{
-    return json_integer_value(json_object_get(object, member));
-}
-
 static void pull(struct client *client);
 static void replay(struct client *client);
 
@@ -147,20 +142,13 @@ void follow_drained(struct client *client)
         proceed(client);
 }
 
-static bool failed(struct client *client, const struct answer *answer)
-{
-    if (answer->result == NULL)
-        client_end(client, answer->error != NULL ? answer->error->text : "The gateway gave no answer");
-    return answer->result == NULL;
-}
-
 /* A restored backup began a new epoch (DESIGN §4): the old numbers mean nothing, and what it holds was shown
  * long ago. So the client goes on from the present end. */
 static void adopt_epoch(struct client *client, const json_t *account)
 {
     struct follow *follow = &client->follow;
-    follow->epoch = integer_of(account, "epoch");
-    follow->at = (struct cursor){integer_of(account, "change"), integer_of(account, "seq")};
+    follow->epoch = member_integer(account, "epoch");
+    follow->at = (struct cursor){member_integer(account, "change"), member_integer(account, "seq")};
     follow->handed = follow->at;
     follow->kept = (struct cursor){-1, -1};
     follow->written = client->bytes_out;
@@ -209,7 +197,7 @@ static bool show_replay(struct client *client, struct peer *peer, const json_t *
     for (; from < until && follow_has_room(client); from++) {
         const json_t *line = json_array_get(lines, from);
         talk_show(client, peer, line, reference);
-        client->follow.replay_after = integer_of(line, "seq");
+        client->follow.replay_after = member_integer(line, "seq");
     }
     if (batched) {
         opened[0] = '-';
@@ -232,9 +220,9 @@ static void replayed(struct client *client, const struct answer *answer)
     bool begins = follow->replay_after == 0;
     int64_t after = begins ? follow->at.seq : follow->replay_after;
     size_t count = json_array_size(lines), from = 0, until = count;
-    while (from < count && integer_of(json_array_get(lines, from), "seq") <= after)
+    while (from < count && member_integer(json_array_get(lines, from), "seq") <= after)
         from++;
-    while (until > from && integer_of(json_array_get(lines, until - 1), "seq") > follow->replay_end)
+    while (until > from && member_integer(json_array_get(lines, until - 1), "seq") > follow->replay_end)
         until--;
     size_t limit = client->site->replay_lines;
     bool more = json_is_true(json_object_get(answer->result, "more"));
@@ -287,7 +275,7 @@ static void got_list(struct client *client, const struct answer *answer)
 {
     size_t index;
     json_t *each;
-    if (failed(client, answer))
+    if (!answer_came(client, answer))
         return;
     json_array_foreach(json_object_get(answer->result, "conversations"), index, each)
         peer_add_conversation(client, each);
@@ -302,7 +290,7 @@ static void begin_replay(struct client *client)
 
 static void got_epoch(struct client *client, const struct answer *answer)
 {
-    if (failed(client, answer))
+    if (!answer_came(client, answer))
         return;
     adopt_epoch(client, json_object_get(answer->result, "account"));
     proceed(client);
@@ -324,8 +312,8 @@ static void take_other(struct client *client, const json_t *change)
 
 static int by_seq(const void *a, const void *b)
 {
-    int64_t x = integer_of(*(const json_t *const *)a, "seq"),
-            y = integer_of(*(const json_t *const *)b, "seq");
+    int64_t x = member_integer(*(const json_t *const *)a, "seq"),
+            y = member_integer(*(const json_t *const *)b, "seq");
     return x < y ? -1 : x > y;
 }
 
@@ -335,8 +323,8 @@ static bool show_lines(struct client *client, const json_t **fresh, size_t count
     struct follow *follow = &client->follow;
     qsort(fresh, count, sizeof *fresh, by_seq);
     for (size_t i = 0; i < count; i++) {
-        struct peer *peer = peer_by_conversation(client, integer_of(fresh[i], "conversation"));
-        int64_t seq = integer_of(fresh[i], "seq");
+        struct peer *peer = peer_by_conversation(client, member_integer(fresh[i], "conversation"));
+        int64_t seq = member_integer(fresh[i], "seq");
         if (!follow_has_room(client))
             return false;
         if (peer != NULL && seq > follow->at.seq)
@@ -360,10 +348,10 @@ static void take_page(struct client *client, const json_t *result)
     {
         line = json_object_get(change, "line");
         struct peer *peer =
-            line != NULL ? peer_by_conversation(client, integer_of(line, "conversation")) : NULL;
+            line != NULL ? peer_by_conversation(client, member_integer(line, "conversation")) : NULL;
         if (peer == NULL)
             continue;
-        int64_t number = integer_of(line, "seq");
+        int64_t number = member_integer(line, "seq");
         peer->last = number > peer->last ? number : peer->last;
         if (number > seq && follow->paged)
             follow->passed = true;
@@ -377,7 +365,7 @@ static void take_page(struct client *client, const json_t *result)
         proceed(client);
         return;
     }
-    reach(client, (struct cursor){integer_of(result, "change"), follow->at.seq});
+    reach(client, (struct cursor){member_integer(result, "change"), follow->at.seq});
     if (last && follow->passed) {
         begin_replay(client);
         return;
@@ -389,9 +377,9 @@ static void take_page(struct client *client, const json_t *result)
 
 static void pulled(struct client *client, const struct answer *answer)
 {
-    if (failed(client, answer))
+    if (!answer_came(client, answer))
         return;
-    if (integer_of(answer->result, "epoch") == client->follow.epoch)
+    if (member_integer(answer->result, "epoch") == client->follow.epoch)
         take_page(client, answer->result);
     else
         client_ask(client, json_pack("{s:s}", "do", "hello"), &(struct question){.answered = got_epoch});

@@ -261,21 +261,10 @@ void peer_leave_nick(struct client *client)
 /* --- what the gateway tells
  * ---------------------------------------------------------------------------------- */
 
-static const char *text_of(const json_t *object, const char *member)
-{
-    const char *text = json_string_value(json_object_get(object, member));
-    return text != NULL ? text : "";
-}
-
-static int64_t integer_of(const json_t *object, const char *member)
-{
-    return json_integer_value(json_object_get(object, member));
-}
-
 /* A label, or "" for an empty text. */
 static void take_text(char *out, size_t size, const json_t *object, const char *member)
 {
-    const char *text = text_of(object, member);
+    const char *text = member_text(object, member);
     out[0] = '\0';
     if (text[0] != '\0')
         text_label(out, size, text);
@@ -318,7 +307,7 @@ static void rename_peer(struct client *client, struct peer *peer, const char *ha
 /* The peer of a contact, made when it is new. NULL without memory or when the object makes no sense. */
 static struct peer *take_person(struct client *client, int64_t contact, const json_t *object)
 {
-    const char *handle = text_of(object, "handle");
+    const char *handle = member_text(object, "handle");
     if (!handle_valid(handle))
         return NULL;
     struct peer *peer = peer_by_contact(client, contact);
@@ -337,25 +326,25 @@ static struct peer *take_person(struct client *client, int64_t contact, const js
 
 void peer_add_contact(struct client *client, const json_t *contact)
 {
-    struct peer *peer = take_person(client, integer_of(contact, "id"), contact);
+    struct peer *peer = take_person(client, member_integer(contact, "id"), contact);
     if (peer == NULL)
         return;
     if (json_object_get(contact, "conversation") != NULL)
-        peer->conversation = integer_of(contact, "conversation");
+        peer->conversation = member_integer(contact, "conversation");
     if (peer->state[0] == '\0')
         snprintf(peer->state, sizeof peer->state, "no tunnel");
 }
 
 void peer_add_conversation(struct client *client, const json_t *conversation)
 {
-    struct peer *peer = take_person(client, integer_of(conversation, "contact"), conversation);
+    struct peer *peer = take_person(client, member_integer(conversation, "contact"), conversation);
     if (peer == NULL)
         return;
     bool was_open = peer->open;
-    peer->conversation = integer_of(conversation, "id");
+    peer->conversation = member_integer(conversation, "id");
     peer->open = json_is_true(json_object_get(conversation, "open"));
-    peer->since = integer_of(conversation, "since");
-    int64_t last = integer_of(conversation, "last");
+    peer->since = member_integer(conversation, "since");
+    int64_t last = member_integer(conversation, "last");
     peer->last = last > peer->last ? last : peer->last;
     take_text(peer->state, sizeof peer->state, conversation, "state");
     take_text(peer->reason, sizeof peer->reason, conversation, "reason");
@@ -373,7 +362,7 @@ void peer_add_conversation(struct client *client, const json_t *conversation)
 
 void peer_gone(struct client *client, const json_t *gone)
 {
-    int64_t contact = integer_of(gone, "contact"), conversation = integer_of(gone, "conversation");
+    int64_t contact = member_integer(gone, "contact"), conversation = member_integer(gone, "conversation");
     struct peer *peer =
         contact != 0 ? peer_by_contact(client, contact) : peer_by_conversation(client, conversation);
     if (peer == NULL)

@@ -154,29 +154,17 @@ static void log_in_with_pass(struct client *client)
 /* --- reading what is needed before 001
  * ------------------------------------------------------------------------ */
 
-static int64_t integer(const json_t *object, const char *member)
-{
-    return json_integer_value(json_object_get(object, member));
-}
-
-static bool loaded(struct client *client, const struct answer *answer)
-{
-    if (answer->result == NULL)
-        client_end(client, answer->error != NULL ? answer->error->text : "The gateway gave no answer");
-    return answer->result != NULL;
-}
-
 static void got_cursor(struct client *client, const struct answer *answer)
 {
     struct follow *follow = &client->follow;
-    if (!loaded(client, answer))
+    if (!answer_came(client, answer))
         return;
     /* A client that comes for the first time begins at what the lists showed. */
     if (json_is_true(json_object_get(answer->result, "known")) &&
-        integer(answer->result, "epoch") == follow->epoch) {
-        int64_t change = integer(answer->result, "change");
+        member_integer(answer->result, "epoch") == follow->epoch) {
+        int64_t change = member_integer(answer->result, "change");
         follow->at.change = change < follow->at.change ? change : follow->at.change;
-        follow->at.seq = integer(answer->result, "seq");
+        follow->at.seq = member_integer(answer->result, "seq");
         follow->handed = follow->kept = follow->at;
     } else {
         follow->at.seq = peer_last(client);
@@ -192,7 +180,7 @@ static void got_conversations(struct client *client, const struct answer *answer
 {
     size_t index;
     json_t *each;
-    if (!loaded(client, answer))
+    if (!answer_came(client, answer))
         return;
     json_array_foreach(json_object_get(answer->result, "conversations"), index, each)
         peer_add_conversation(client, each);
@@ -204,7 +192,7 @@ static void got_contacts(struct client *client, const struct answer *answer)
 {
     size_t index;
     json_t *each;
-    if (!loaded(client, answer))
+    if (!answer_came(client, answer))
         return;
     json_array_foreach(json_object_get(answer->result, "contacts"), index, each)
         peer_add_contact(client, each);
@@ -214,11 +202,11 @@ static void got_contacts(struct client *client, const struct answer *answer)
 
 static void got_account(struct client *client, const struct answer *answer)
 {
-    if (!loaded(client, answer))
+    if (!answer_came(client, answer))
         return;
     const json_t *account = json_object_get(answer->result, "account");
-    client->follow.epoch = integer(account, "epoch");
-    client->follow.at.change = integer(account, "change");
+    client->follow.epoch = member_integer(account, "epoch");
+    client->follow.at.change = member_integer(account, "change");
     client_ask(client, json_pack("{s:s}", "do", "contact.list"),
                &(struct question){.answered = got_contacts});
 }

@@ -94,6 +94,24 @@ void client_ask(struct client *client, json_t *command, const struct question *q
     error_free(error);
 }
 
+bool answer_came(struct client *client, const struct answer *answer)
+{
+    if (answer->result == NULL)
+        client_end(client, answer->error != NULL ? answer->error->text : "The gateway gave no answer");
+    return answer->result != NULL;
+}
+
+int64_t member_integer(const json_t *object, const char *member)
+{
+    return json_integer_value(json_object_get(object, member));
+}
+
+const char *member_text(const json_t *object, const char *member)
+{
+    const char *text = json_string_value(json_object_get(object, member));
+    return text != NULL ? text : "";
+}
+
 void client_forget_all(struct client *client)
 {
     /* gateway_logout() promises that no answer comes afterwards. */

@@ -238,6 +238,11 @@ struct question {
 /* `command` is taken over. The answer comes later, or before this returns when the gateway refuses at once;
  * never after the client has ended. */
 void client_ask(struct client *client, json_t *command, const struct question *question);
+/* False when the gateway refused, which ends the client with the reason: nothing can be shown without it. */
+bool answer_came(struct client *client, const struct answer *answer);
+/* Of what the gateway tells: 0 and "" when there is no such member. */
+int64_t member_integer(const json_t *object, const char *member);
+const char *member_text(const json_t *object, const char *member);
 void client_forget_all(struct client *client);
 
 /* --- registration.c

@@ -78,24 +78,13 @@ static bool place(const struct client *client, const struct peer *peer, bool own
     return true;
 }
 
-static const char *string_of(const json_t *object, const char *member)
-{
-    const char *text = json_string_value(json_object_get(object, member));
-    return text != NULL ? text : "";
-}
-
-static int64_t integer_of(const json_t *object, const char *member)
-{
-    return json_integer_value(json_object_get(object, member));
-}
-
 void talk_show(struct client *client, struct peer *peer, const json_t *line, const char *batch)
 {
-    const char *direction = string_of(line, "direction");
+    const char *direction = member_text(line, "direction");
     bool own = strcmp(direction, "out") == 0, note = strcmp(direction, "note") == 0;
-    int64_t time = integer_of(line, "time");
+    int64_t time = member_integer(line, "time");
     char source[SOURCE_SIZE], target[TARGET_SIZE], clock[TEXT_TIME_SIZE] = "";
-    if (own && strcmp(string_of(line, "label"), client->mark) == 0) {
+    if (own && strcmp(member_text(line, "label"), client->mark) == 0) {
         talk_show_delivery(client, peer, line);
         return;
     }
@@ -114,14 +103,14 @@ void talk_show(struct client *client, struct peer *peer, const json_t *line, con
         .verb = note ? "NOTICE" : "PRIVMSG",
         .target = target,
         .stamp = {.time = time,
-                  .seq = integer_of(line, "seq"),
+                  .seq = member_integer(line, "seq"),
                   .batch = clock[0] == '\0' ? batch : NULL,
                   .account = own    ? gateway_account_name(client->session)
                              : note ? NULL
                                     : peer->fingerprint},
         .prefix = clock,
     };
-    talk_say(client, &utterance, string_of(line, "text"));
+    talk_say(client, &utterance, member_text(line, "text"));
     if (own) {
         talk_show_delivery(client, peer, line);
     } else if (!note) {
@@ -132,18 +121,18 @@ void talk_show(struct client *client, struct peer *peer, const json_t *line, con
 
 void talk_show_delivery(struct client *client, struct peer *peer, const json_t *line)
 {
-    const char *delivery = string_of(line, "delivery"), *reason = string_of(line, "reason");
+    const char *delivery = member_text(line, "delivery"), *reason = member_text(line, "reason");
     bool failed = strcmp(delivery, "failed") == 0;
-    if (strcmp(string_of(line, "direction"), "out") != 0 ||
+    if (strcmp(member_text(line, "direction"), "out") != 0 ||
         (!failed && strcmp(delivery, "not-confirmed") != 0))
         return;
     char target[TARGET_SIZE], clock[TEXT_TIME_SIZE];
-    text_clock(clock, integer_of(line, "time"));
+    text_clock(clock, member_integer(line, "time"));
     if (!place(client, peer, false, target))
         return;
     client_notice(client, target, "%sYour line %lld-%lld to %s %s%s%s", clock,
-                  (long long)integer_of(line, "epoch"), (long long)integer_of(line, "seq"), peer->handle,
-                  failed ? "was not delivered" : "was sent, but its arrival is not confirmed",
+                  (long long)member_integer(line, "epoch"), (long long)member_integer(line, "seq"),
+                  peer->handle, failed ? "was not delivered" : "was sent, but its arrival is not confirmed",
                   reason[0] != '\0' ? ": " : "", reason);
 }
 
@@ -154,9 +143,9 @@ void talk_hint(struct client *client, json_t *hint)
     if (client->phase != PHASE_UP || !follow_has_room(client))
         return;
     if (progress != NULL && client->in_control)
-        client_notice(client, CONTROL_CHANNEL, "%s", string_of(progress, "text"));
+        client_notice(client, CONTROL_CHANNEL, "%s", member_text(progress, "text"));
     struct peer *peer =
-        typing != NULL ? peer_by_conversation(client, integer_of(typing, "conversation")) : NULL;
+        typing != NULL ? peer_by_conversation(client, member_integer(typing, "conversation")) : NULL;
     if (peer == NULL || !client_has(client, CAP_MESSAGE_TAGS))
         return;
     char source[SOURCE_SIZE], target[TARGET_SIZE];
@@ -230,9 +219,9 @@ static void said(struct client *client, const struct answer *answer)
                        answer->error != NULL ? answer->error->text : "the gateway gave no answer");
         return;
     }
-    int64_t seq = integer_of(answer->result, "seq");
+    int64_t seq = member_integer(answer->result, "seq");
     follow_said(client, seq);
-    talk_echo(client, answer, &(struct stamp){.time = integer_of(answer->result, "time"), .seq = seq});
+    talk_echo(client, answer, &(struct stamp){.time = member_integer(answer->result, "time"), .seq = seq});
     struct target target = target_of(client, answer->target);
     if (target.kind != TARGET_PEER)
         return;
