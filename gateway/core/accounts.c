@@ -468,6 +468,7 @@ static void account_removed(void *arg, const struct error *error)
     account->unlocked = false;
     OPENSSL_cleanse(account->key, sizeof account->key);
     buffer_clear(&account->passphrase);
+    ring_clear(account); /* it holds what was said */
     HASH_DELETE(hh, call->gateway->accounts, account);
     /* Commits under way may still speak of it: it is freed with the gateway. */
     account->next_grave = call->gateway->account_graves;
