@@ -35,6 +35,19 @@ static void print_object(const struct ctl *ctl, const char *kind, const json_t *
     fflush(ctl->out);
 }
 
+/* {"contact": 12}: "contact 12: gone". */
+static void print_gone(const struct ctl *ctl, const json_t *gone)
+{
+    const char *kind = NULL;
+    json_t *id = NULL;
+    json_object_foreach((json_t *)gone, kind, id)
+    {
+        ctl_print_text(ctl->out, kind, false);
+        fprintf(ctl->out, " %" JSON_INTEGER_FORMAT ": gone\n", json_integer_value(id));
+    }
+    fflush(ctl->out);
+}
+
 /* A hint or a change: its one member beside "change" names what it is. */
 static void print_event(const struct ctl *ctl, const json_t *event, json_t *handles)
 {
@@ -55,6 +68,10 @@ static void print_event(const struct ctl *ctl, const json_t *event, json_t *hand
             const char *handle = json_string_value(json_object_get(handles, id));
             ctl_print_line(ctl, object, handle != NULL ? handle : id);
             fflush(ctl->out);
+            continue;
+        }
+        if (strcmp(kind, "gone") == 0) {
+            print_gone(ctl, object);
             continue;
         }
         if (strcmp(kind, "conversation") == 0)

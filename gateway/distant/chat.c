@@ -28,7 +28,7 @@ const char *chat_state_word(enum chat_state state)
 static const char *waiting_reason(const struct chat *chat)
 {
     if (chat->options.role == CHAT_GUEST)
-        return "not opened";
+        return "not looked for now";
     return chat->options.ever_confirmed ? "waiting for the other side to come back"
                                         : "waiting for the other side to use the invite";
 }

@@ -78,7 +78,7 @@ static void words(void **state)
 static void a_guest_looks_and_finds(void **state)
 {
     (void)state;
-    assert_state(CHAT_NO_TUNNEL, "not opened");
+    assert_state(CHAT_NO_TUNNEL, "not looked for now");
     open_now();
     assert_true(end_find(&end, CHAT_WANT, 0)->value.urgent);
     assert_state(CHAT_CONNECTING, "asking");
