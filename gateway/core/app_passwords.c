@@ -49,8 +49,17 @@ static bool scope_known(const char *scope)
     return false;
 }
 
+/* What was given to one device must not be able to make more of itself, or with a wider scope. */
+static bool came_with_app_password(const struct gateway_session *session)
+{
+    static const uint8_t none[sizeof session->app_password];
+    return session != NULL && memcmp(session->app_password, none, sizeof none) != 0;
+}
+
 bool do_app_password_new(struct call *call, struct error **error)
 {
+    if (came_with_app_password(call->session))
+        return error_set(error, ERROR_DENIED, "log in with the account's own password to make app passwords");
     struct gateway *gateway = call->gateway;
     const char *label = arg_text(call, "label"),
                *scope = arg_has(call, "scope") ? arg_text(call, "scope") : "*";

@@ -57,6 +57,8 @@ static void invite_written(void *arg, const struct error *error)
     struct invite_write *work = arg;
     struct invite *invite = NULL;
     HASH_FIND(hh, work->account->invites, &work->id, sizeof work->id, invite);
+    if (invite != NULL)
+        invite->ending = false;
     if (error == NULL && invite != NULL)
         apply_end(work, invite);
     if (work->call != NULL) {
@@ -87,6 +89,7 @@ static bool end_offer(struct invite *invite, const char *state, bool end_route, 
     struct route *route = end_route ? route_of(invite) : NULL;
     if (route != NULL)
         route_delete(route, write->batch);
+    invite->ending = strcmp(state, "open") != 0;
     *work = (struct invite_write){account, invite->id, changed.change, state, end_route, call};
     write_commit(write, invite_written, work);
     return true;
@@ -97,7 +100,8 @@ void invite_confirmed(struct route *route)
     struct account *account = route->conversation->account;
     struct invite *invite = NULL;
     HASH_FIND(hh, account->invites, &route->invite, sizeof route->invite, invite);
-    if (invite == NULL || !invite->own || strcmp(invite->state, "open") != 0 || invite->uses_left < 1)
+    if (invite == NULL || !invite->own || strcmp(invite->state, "open") != 0 || invite->uses_left < 1 ||
+        invite->ending)
         return;
     /* Memory follows at once: what is used up is not offered again while that is being stored. */
     invite->uses_left--;

@@ -29,6 +29,7 @@ struct invite {
     int64_t uses_left;
     char state[12];
     bool sealed, sealed_only;
+    bool ending; /* its end is being stored */
     int64_t created, change;
     UT_hash_handle hh;
 };

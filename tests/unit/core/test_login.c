@@ -94,6 +94,8 @@ static void app_passwords(void **state)
     struct entry entry = enter(world, "alice", password, "irc");
     assert_non_null(entry.session);
     assert_non_null(enter(world, "alice", text(any, "password"), "mail").session);
+    /* It does not make more of itself. */
+    bad(world, entry.session, json_pack("{s:s,s:s}", "do", "app_password.new", "label", "wider"), ERROR_DENIED);
     /* As people type it. */
     char loose[64];
     size_t at = 0;
