@@ -224,7 +224,7 @@ static bool choose_account(struct gateway_session *session, const struct command
     const json_t *named = json_object_get(arguments, "account");
     *account = session->account;
     if (command->who == OPERATOR && !gateway_is_operator(session))
-        return error_set(error, ERROR_DENIED, "%s is for the operator of this gateway", command->name);
+        return error_set(error, ERROR_DENIED, "this is for the operator of this gateway");
     if (command->who != ACCOUNT || named == NULL) {
         if (command->who == ACCOUNT && *account == NULL)
             return error_set(error, ERROR_INVALID, "%s: account is missing: say for whom", command->name);
