@@ -227,6 +227,24 @@ static bool fill_defaults(struct config *config, struct error **error)
     return true;
 }
 
+/* The IRC server refuses it too; said here, a check of the file tells it. */
+static bool check_plain(const struct config *config, struct error **error)
+{
+    const char *words[8];
+    size_t count = config_list(config, CONFIG_IRC_LISTEN, words, 8);
+    for (size_t i = 0; i < count && !config_yes(config, CONFIG_IRC_PLAIN_ANYWHERE); i++) {
+        struct sockaddr_storage address;
+        if (!address_parse(&address, words[i], 0, error))
+            return false;
+        if (!address_is_loopback((const struct sockaddr *)&address))
+            return error_set(error, ERROR_INVALID,
+                             "irc.listen: %s is not loopback, and passwords would pass in clear; use "
+                             "irc.listen_tls, or allow it with irc.plain_anywhere",
+                             words[i]);
+    }
+    return true;
+}
+
 /* What no key can tell alone. */
 static bool check_whole(const struct config *config, struct error **error)
 {
@@ -244,7 +262,7 @@ static bool check_whole(const struct config *config, struct error **error)
     if (config_text(config, CONFIG_CONTROL_SOCKET)[0] == '\0')
         return error_set(error, ERROR_INVALID,
                          "control.socket: XDG_RUNTIME_DIR is not set; name the control socket");
-    return true;
+    return check_plain(config, error);
 }
 
 struct config *config_load(const char *file, struct error **error)

@@ -98,7 +98,7 @@ static bool find_kind(enum text_kind *kind, struct bytes records, struct error *
     while (reader.left > 0) {
         if (!record_read(&reader, &record))
             return error_set(error, ERROR_INVALID,
-                             "the text is cut off or not an invitation: a field is longer than it");
+                             "this is cut off, or no certificate or short invite: a field is longer than it");
         versioned = versioned || record.tag == FULL_VERSION;
     }
     *kind = versioned ? KIND_FULL : records.data[0] == FULL_KEY ? KIND_OLD : KIND_SHORT;

@@ -221,6 +221,7 @@ static void bad_files_are_refused_by_name(void **state)
         {"[vault]\nkey = somewhere\n", "vault.key"},
         {"[tls]\ncertificate = /etc/ssl/attic.pem\n", "go together"},
         {"[tls]\nkey = /etc/ssl/attic.key\n", "go together"},
+        {"[irc]\nlisten = [::1]:1 0.0.0.0:6667\n", "irc.listen: 0.0.0.0:6667 is not loopback"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error *error = NULL;
