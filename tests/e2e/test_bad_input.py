@@ -45,7 +45,7 @@ def invites():
     passed_on = re.sub(r"gpgid=\w+", "gpgid=" + b.do("account.show", account="mallory")["fingerprint"][-16:], link)
     refused(b, "denied", "somebody else", "invite.open", account="mallory", link=passed_on, key=key)
     bob("expired", "expired", link.replace(stamp, "1380715200"), key=key)
-    bob("not-found", "made by key.*contact.add", link)
+    bob("not-found", "made by key.*add the inviter", link)
     bob("denied", "another key", link, key=key_of(b, "mallory"))
     bob("invalid", "own key", link, key=key_of(b, "bob"))
     damaged = base64.b64decode(blob + "=" * (-len(blob) % 4))
