@@ -460,8 +460,9 @@ static void account_removed(void *arg, const struct error *error)
     HASH_ITER(hh, account->conversations, conversation, next)
     {
         struct route *route;
+        conversation->removed = true; /* nothing of it is stored or told here any more */
         DL_FOREACH(conversation->routes, route)
-        route_stop(route);
+        route_end(route);
     }
     sessions_end(account, NULL, "the account was removed");
     account->removed = true;

@@ -123,7 +123,7 @@ bool line_say(struct call *call, struct conversation *conversation, struct bytes
         .direction = "out",
         .text = text,
         .delivery = route != NULL ? "sent" : "queued",
-        .reason = "",
+        .reason = conversation->state == CHAT_CLOSED_BY_PEER ? conversation->reason : "",
         .label = label,
     };
     struct line_write *work = line_begin(conversation, &row);

@@ -93,6 +93,9 @@ def removal():
     a.do("account.remove", account="guest", sure=True)
     guest.expect("ERROR.*removed")
     assert a.refused("account.show", account="guest").code == "not-found"
+    wait_for("dave is told", lambda: state_of(b, "dave", "guest") == "closed by peer")
+    b.do("say", account="dave", conversation="guest", text="still there?")
+    assert "closed" in b.do("history", account="dave", conversation="guest", max=1)["lines"][0]["reason"]
     wait_for("its keys are gone", lambda: not os.path.exists(home))
     assert not [words for words in processes_below(home).values()]
     bob.none("ERROR")
