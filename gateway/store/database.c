@@ -15,7 +15,6 @@
 enum {
     APPLICATION_ID = 0x72747267, /* "rtrg", in the file's header */
     PAGE = 4096,                 /* bytes */
-    BUSY_MS = 5000,              /* how long to wait for a person's own sqlite3 program */
 };
 
 /* The cause of an SQLITE_IOERR, an errno. sqlite3_system_errno() looks too late, when the rollback has
@@ -197,7 +196,7 @@ static sqlite3 *connect_to(const char *directory, int flags, struct error **erro
         sqlite3_close(database);
         return NULL;
     }
-    sqlite3_busy_timeout(database, BUSY_MS);
+    sqlite3_busy_timeout(database, DATABASE_BUSY_MS);
     sqlite3_db_config(database, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(database, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     return database;

@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 
+enum { DATABASE_BUSY_MS = 5000 }; /* how long to wait for a person's own sqlite3 program */
+
 /* SQLite's connections: how they are opened, what their failures are called. */
 
 /* Makes `directory` (0700) when it is missing and locks it against other processes for as long as the

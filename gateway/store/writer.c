@@ -28,7 +28,8 @@ struct writer {
     struct statements *statements;
     sqlite3_stmt *control[CONTROLS];
     int log_pages, checkpoint_at;
-    bool full; /* the disk, as the present transaction met it */
+    bool full;   /* the disk, as the present transaction met it */
+    bool purged; /* what was removed still stands in the log, and in the file below it */
     uv_mutex_t lock;
     struct store_stats stats; /* under the lock */
 };
@@ -178,12 +179,34 @@ void writer_run(void *arg, struct queue *batches)
         checkpoint(writer);
 }
 
+/* Empties the log into the file, so that removed texts are in neither. A read under way forbids it: then it
+ * is tried again after the next transaction; nobody waits. */
+static void empty_log(struct writer *writer)
+{
+    sqlite3_busy_timeout(writer->database, 0);
+    int code = sqlite3_wal_checkpoint_v2(writer->database, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(writer->database, DATABASE_BUSY_MS);
+    writer->purged = code == SQLITE_BUSY;
+    if (code == SQLITE_OK) {
+        writer->log_pages = 0;
+        writer->checkpoint_at = CHECKPOINT_PAGES;
+    } else if (code != SQLITE_BUSY) {
+        log_warn("store", "event=checkpoint error=%d", code);
+    }
+}
+
 bool writer_idle(void *arg)
 {
     struct writer *writer = arg;
     if (writer->log_pages >= writer->checkpoint_at)
         checkpoint(writer);
-    return purge_piece(writer->database, writer->directory_fd);
+    if (purge_piece(writer->database, writer->directory_fd)) {
+        writer->purged = true;
+        return true;
+    }
+    if (writer->purged)
+        empty_log(writer);
+    return false;
 }
 
 void writer_stats(struct writer *writer, struct store_stats *out)
