@@ -206,6 +206,8 @@ void gateway_set_listening(struct gateway *gateway, json_t *listening)
 void gateway_set_node_name(struct gateway *gateway, const char *name)
 {
     text_copy(gateway->node_name, sizeof gateway->node_name, name);
+    if (gateway->friends != NULL)
+        friends_set_name(gateway->friends, gateway->node_name);
 }
 
 /* --- the end */

@@ -2,6 +2,7 @@
 #include "friend/set.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -207,17 +208,21 @@ static void gather_own(struct friends *set, const struct friends_options *option
     set->own.port = (uint16_t)port;
 }
 
+void friends_set_name(struct friends *friends, const char *location_name)
+{
+    snprintf(friends->location_name, sizeof friends->location_name, "%s", location_name);
+}
+
 static bool copy_identity(struct friends *set, const struct friends_identity *identity)
 {
-    size_t name = strlen(identity->location_name) + 1;
-    set->memory = buffer_make(identity->key_block.size + name);
-    if (!buffer_append_bytes(&set->memory, identity->key_block) ||
-        !buffer_append(&set->memory, identity->location_name, name))
+    set->memory = buffer_make(identity->key_block.size);
+    if (!buffer_append_bytes(&set->memory, identity->key_block))
         return false;
+    friends_set_name(set, identity->location_name);
     struct bytes memory = buffer_view(&set->memory);
     set->identity = (struct friends_identity){
         .key_block = bytes_of(memory.data, identity->key_block.size),
-        .location_name = (const char *)memory.data + identity->key_block.size,
+        .location_name = set->location_name,
     };
     memcpy(set->identity.fingerprint, identity->fingerprint, sizeof identity->fingerprint);
     memcpy(set->identity.location, identity->location, sizeof identity->location);

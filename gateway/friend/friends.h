@@ -129,6 +129,8 @@ bool friends_send(struct friends *friends, uint32_t neighbour, unsigned priority
 
 /* The real addresses of our listeners (ports filled in). */
 size_t friends_listening(const struct friends *friends, struct sockaddr_storage *out, size_t max);
+/* A new location name: in our texts at once, for friends with the next link to each. */
+void friends_set_name(struct friends *friends, const char *location_name);
 /* Our own texts, for others. */
 bool friends_own_text(const struct friends *friends, struct buffer *out, bool short_invite);
 

@@ -88,7 +88,8 @@ struct friends {
     struct keyring *keyring;
     struct friends_events events;
     void *arg;
-    struct friends_identity identity; /* views of `memory` */
+    struct friends_identity identity; /* views of `memory` and `location_name` */
+    char location_name[128];
     struct buffer memory;
     struct services_self self;
     char *version, *dns;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """The daemon as a service: configuration, reload, one daemon per directory, TLS for clients, a clean end."""
+import base64
 import os
 import signal
 import socket
@@ -123,6 +124,8 @@ def reload():
     a.write_config()
     a.process.send_signal(signal.SIGHUP)
     wait_for("the new name", lambda: a.do("status")["name"] == "A new name")
+    short = base64.b64decode(a.do("friend.self")["short"])
+    assert b"A new name" in short
     wait_for("the log says so", lambda: "event=reloaded" in a.log_text())
     assert "event=needs-restart key=irc.clients" in a.log_text()
     assert tls() != before, "the new certificate is not in use"

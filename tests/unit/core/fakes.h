@@ -352,6 +352,12 @@ bool friends_send(struct friends *friends, uint32_t neighbour, unsigned priority
     return false;
 }
 
+void friends_set_name(struct friends *friends, const char *location_name)
+{
+    (void)friends;
+    (void)location_name;
+}
+
 size_t friends_listening(const struct friends *friends, struct sockaddr_storage *out, size_t max)
 {
     (void)friends;
