@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef RETROGATE_WEB_HTTP_H
+#define RETROGATE_WEB_HTTP_H
+
+#include "site.h"
+
+/* The page's files and the API: libmicrohttpd, its epoll nested in our loop. */
+struct http;
+struct http *http_open(struct site *site, struct error **error);
+bool http_take(struct http *http, int fd, struct place *place); /* as front_takers says */
+/* Ends its connections; `closed` from the loop. */
+void http_close(struct http *http, void (*closed)(void *arg), void *arg);
+
+#endif
