@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/stream.h"
-#include "control/request.h"
+#include "api/request.h"
 
 enum {
     MAGIC = 0x6374726c,

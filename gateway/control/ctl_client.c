@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
-#include "control/request.h"
+#include "api/request.h"
 
 struct ctl_client {
     int fd;

@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "control/request.h"
+#include "api/request.h"
 #include "unit/base/test_stream_ends.h"
 
 /* A gateway that does what the test says: "now" is refused at once, "wait" is answered by the test,

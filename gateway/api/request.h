@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef RETROGATE_CONTROL_REQUEST_H
-#define RETROGATE_CONTROL_REQUEST_H
+#ifndef RETROGATE_API_REQUEST_H
+#define RETROGATE_API_REQUEST_H
 
 #include <jansson.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "control/request.h"
+#include "api/request.h"
 
 #include <stdlib.h>
 
