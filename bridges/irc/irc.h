@@ -47,6 +47,11 @@ void irc_set_tls(struct irc *irc, SSL_CTX *tls);
 const struct sockaddr_storage *irc_listening(const struct irc *irc, size_t index);
 unsigned irc_clients(const struct irc *irc);
 
+/* Takes a client whom another bridge has accepted from `peer`: one end of a non-blocking socket pair that
+ * carries IRC; `secure`: over TLS up to that bridge. It counts among all clients; the limit per address is
+ * that bridge's. False, and the descriptor is still the caller's: too many, out of memory, or closing. */
+bool irc_adopt(struct irc *irc, int fd, const struct sockaddr_storage *peer, bool secure);
+
 /* Says good-bye to all clients and calls `closed` from the loop when they are gone, at most some seconds
  * later; `irc` is freed then. */
 void irc_close(struct irc *irc, void (*closed)(void *arg), void *arg);

@@ -37,8 +37,10 @@ struct door {
 struct connection {
     uint32_t magic;
     struct connection *prev, *next;
-    struct door *door;
+    struct irc *irc;
+    struct door *door; /* NULL: adopted */
     struct sockaddr_storage peer;
+    bool secure;
     struct stream *stream; /* NULL when gone */
     struct client *client;
     uv_timer_t timer;
@@ -101,7 +103,7 @@ static void close_when_empty(struct irc *irc)
 static void connection_timer_gone(uv_handle_t *handle)
 {
     struct connection *connection = handle->data;
-    struct irc *irc = connection->door->irc;
+    struct irc *irc = connection->irc;
     DL_DELETE(irc->connections, connection);
     connection->magic = 0;
     free(connection);
@@ -196,6 +198,16 @@ static void on_drained(void *arg, struct stream *stream)
     client_drained(connection->client);
 }
 
+/* Without its client; it lives until the loop has closed its timer. */
+static void connection_end(struct connection *connection)
+{
+    client_free(connection->client);
+    connection->client = NULL;
+    if (connection->door != NULL)
+        listener_release(connection->door->listener, &connection->peer);
+    uv_close((uv_handle_t *)&connection->timer, connection_timer_gone);
+}
+
 static void on_closed(void *arg, struct stream *stream, const char *reason)
 {
     struct connection *connection = arg;
@@ -203,62 +215,75 @@ static void on_closed(void *arg, struct stream *stream, const char *reason)
     log_info("irc", "event=closed stream=%" PRIu64 " reason=%s", stream_id(stream),
              log_text(reason, strlen(reason)));
     connection->stream = NULL;
-    client_free(connection->client);
-    connection->client = NULL;
-    listener_release(connection->door->listener, &connection->peer);
-    uv_close((uv_handle_t *)&connection->timer, connection_timer_gone);
+    connection_end(connection);
 }
 
 static const struct stream_events events = {.data = on_data, .drained = on_drained, .closed = on_closed};
 
-static bool connection_start(struct connection *connection, int fd)
+/* Takes the descriptor. `tls` NULL: it is plain, or TLS ended before it came here. */
+static bool connection_start(struct connection *connection, int fd, SSL_CTX *tls)
 {
-    struct irc *irc = connection->door->irc;
+    struct irc *irc = connection->irc;
     char address[64];
-    struct stream_options options = {.tls = connection->door->tls ? irc->tls : NULL,
+    struct error *error = NULL;
+    struct stream_options options = {.tls = tls,
                                      .tls_server = true,
                                      .input_limit = CLIENT_INPUT_READ,
                                      .output_limit = irc->site.output_limit};
     /* Without the port: failed log-ins are throttled by it. */
     if (uv_ip_name((const struct sockaddr *)&connection->peer, address, sizeof address) != 0)
         address[0] = '\0';
-    connection->client = client_new(&irc->site, address, connection->door->tls, &io, connection);
-    if (connection->client == NULL)
+    connection->client = client_new(&irc->site, address, connection->secure, &io, connection);
+    if (connection->client == NULL) {
+        close(fd);
         return false;
-    struct error *error = NULL;
+    }
     connection->stream = stream_open(irc->loop, fd, &options, &events, connection, &error);
     if (connection->stream == NULL)
         log_warn("irc", "event=refused cause=%s", log_text(error->text, strlen(error->text)));
     else
-        log_info("irc", "event=connected stream=%" PRIu64 " tls=%d", stream_id(connection->stream),
-                 connection->door->tls);
+        log_info("irc", "event=connected stream=%" PRIu64 " tls=%d adopted=%d", stream_id(connection->stream),
+                 connection->secure, connection->door == NULL);
     error_free(error);
     return connection->stream != NULL;
+}
+
+/* NULL when there are too many, or without memory. */
+static struct connection *connection_new(struct irc *irc, struct door *door,
+                                         const struct sockaddr_storage *peer, bool secure)
+{
+    /* A listener's own limit is for itself alone. */
+    struct connection *connection = irc->site.clients < irc->limit ? calloc(1, sizeof *connection) : NULL;
+    if (connection == NULL)
+        return NULL;
+    *connection = (struct connection){
+        .magic = CONNECTION_MAGIC, .irc = irc, .door = door, .peer = *peer, .secure = secure};
+    uv_timer_init(irc->loop, &connection->timer);
+    connection->timer.data = connection;
+    DL_APPEND(irc->connections, connection);
+    return connection;
 }
 
 static void on_accepted(void *arg, int fd, const struct sockaddr_storage *peer)
 {
     struct door *door = arg;
-    /* The listener's own limit is for itself alone. */
-    struct connection *connection =
-        door->irc->site.clients < door->irc->limit ? calloc(1, sizeof *connection) : NULL;
+    struct connection *connection = connection_new(door->irc, door, peer, door->tls);
     if (connection == NULL) {
         close(fd);
         listener_release(door->listener, peer);
-        return;
+    } else if (!connection_start(connection, fd, door->tls ? door->irc->tls : NULL)) {
+        connection_end(connection);
     }
-    connection->magic = CONNECTION_MAGIC;
-    connection->door = door;
-    connection->peer = *peer;
-    uv_timer_init(door->irc->loop, &connection->timer);
-    connection->timer.data = connection;
-    DL_APPEND(door->irc->connections, connection);
-    if (connection_start(connection, fd))
-        return;
-    client_free(connection->client);
-    connection->client = NULL;
-    listener_release(door->listener, peer);
-    uv_close((uv_handle_t *)&connection->timer, connection_timer_gone);
+}
+
+bool irc_adopt(struct irc *irc, int fd, const struct sockaddr_storage *peer, bool secure)
+{
+    struct connection *connection = irc->closing ? NULL : connection_new(irc, NULL, peer, secure);
+    if (connection == NULL)
+        return false;
+    if (!connection_start(connection, fd, NULL))
+        connection_end(connection);
+    return true;
 }
 
 /* --- opening

@@ -328,6 +328,57 @@ static void test_limit_per_address(void **state)
     assert_int_equal(irc_clients(irc), 1);
 }
 
+/* Hands one end of a socket pair to the server, as the web bridge does; the person has the other. */
+static bool adopt(struct person *person, bool secure)
+{
+    struct stream_options options = {.input_limit = 1 << 20, .output_limit = 1 << 20};
+    struct sockaddr_storage peer;
+    struct error *error = NULL;
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+    assert_true(address_parse(&peer, "203.0.113.5:40000", 0, &error));
+    if (!irc_adopt(irc, pair[0], &peer, secure)) {
+        close(pair[0]);
+        close(pair[1]);
+        return false;
+    }
+    person->in = buffer_make((size_t)64 << 20);
+    person->stream = stream_open(&loop, pair[1], &options, &events, person, &error);
+    assert_non_null(person->stream);
+    return true;
+}
+
+static void test_adopted(void **state)
+{
+    (void)state;
+    open_server("127.0.0.1:0", NULL, (struct irc_options){.clients = 2, .clients_per_address = 1});
+    /* Two of one address: the limit per address is that of who accepted them. */
+    assert_true(adopt(&people[0], true));
+    assert_true(adopt(&people[1], false));
+    assert_false(adopt(&people[2], false));
+    assert_int_equal(irc_clients(irc), 2);
+    log_in(&people[0], "a");
+    log_in(&people[1], "b");
+    say(&people[0], "PRIVMSG &bob :hello\r\nWHOIS ali\r\n");
+    expect(&people[1], ":ali!* PRIVMSG &bob :hello");
+    expect(&people[0], "* 671 ali ali :*");
+    say(&people[1], "QUIT\r\n");
+    while (!people[1].closed && step())
+        ;
+    while (irc_clients(irc) > 1 && step())
+        ;
+    assert_int_equal(irc_clients(irc), 1);
+    dial(&people[2], NULL);
+    log_in(&people[2], "c");
+    irc_close(irc, mark_closed, NULL);
+    assert_false(adopt(&people[1], false));
+    irc = NULL;
+    expect(&people[0], "ERROR :Closing link: The gateway is shutting down");
+    while (!irc_closed && step())
+        ;
+    assert_true(irc_closed);
+}
+
 static void test_registration_ends_in_time(void **state)
 {
     (void)state;
@@ -369,6 +420,7 @@ int main(void)
         TEST(plain_to_a_tls_port),
         TEST(slow_client_is_dropped_and_nobody_notices),
         TEST(limit_per_address),
+        TEST(adopted),
         TEST(registration_ends_in_time),
         TEST(refused_options),
     };
