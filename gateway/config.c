@@ -21,6 +21,9 @@ static bool check_rate(const char *value, struct error **error);
 static bool check_workers(const char *value, struct error **error);
 static bool check_count(const char *value, struct error **error);
 static bool check_replay(const char *value, struct error **error);
+static bool check_names(const char *value, struct error **error);
+static bool check_origins(const char *value, struct error **error);
+static bool check_folder(const char *value, struct error **error);
 
 static const struct row {
     const char *section, *name;
@@ -46,6 +49,15 @@ static const struct row {
     [CONFIG_IRC_CLIENTS] = {"irc", "clients", "512", check_count},
     [CONFIG_IRC_CLIENTS_PER_ADDRESS] = {"irc", "clients_per_address", "32", check_count},
     [CONFIG_IRC_REPLAY_LINES] = {"irc", "replay_lines", "200", check_replay},
+    [CONFIG_WEB_LISTEN] = {"web", "listen", "127.0.0.1:8080 [::1]:8080", check_addresses},
+    [CONFIG_WEB_LISTEN_TLS] = {"web", "listen_tls", "", check_addresses},
+    [CONFIG_WEB_PLAIN_ANYWHERE] = {"web", "plain_anywhere", "no", check_yes},
+    [CONFIG_WEB_NAMES] = {"web", "names", "", check_names},
+    [CONFIG_WEB_ORIGINS] = {"web", "origins", "", check_origins},
+    [CONFIG_WEB_FILES] = {"web", "files", "", check_folder},
+    [CONFIG_WEB_CLIENTS] = {"web", "clients", "1024", check_count},
+    [CONFIG_WEB_CLIENTS_PER_ADDRESS] = {"web", "clients_per_address", "128", check_count},
+    [CONFIG_WEB_SETUP] = {"web", "setup", "yes", check_yes},
     [CONFIG_TLS_CERTIFICATE] = {"tls", "certificate", "", check_text},
     [CONFIG_TLS_KEY] = {"tls", "key", "", check_text},
     [CONFIG_LOG_LEVEL] = {"log", "level", "info", check_level},
@@ -80,22 +92,82 @@ static size_t split(char *text, const char *words[], size_t max)
     return count;
 }
 
-static bool check_addresses(const char *value, struct error **error)
+/* Each word of a list; `what` names them. */
+static bool check_list(const char *value, const char *what,
+                       bool (*check)(const char *word, struct error **error), struct error **error)
 {
     char copy[LIST_TEXT];
-    const char *words[16];
+    const char *words[CONFIG_LIST_MAX + 1];
     if (strlen(value) >= sizeof copy)
         return error_set(error, ERROR_INVALID, "longer than %d bytes", LIST_TEXT - 1);
     snprintf(copy, sizeof copy, "%s", value);
-    size_t count = split(copy, words, 16);
-    if (count > 8)
-        return error_set(error, ERROR_INVALID, "more than 8 addresses");
+    size_t count = split(copy, words, CONFIG_LIST_MAX + 1);
+    if (count > CONFIG_LIST_MAX)
+        return error_set(error, ERROR_INVALID, "more than %d %s", CONFIG_LIST_MAX, what);
     for (size_t i = 0; i < count; i++) {
-        struct sockaddr_storage address;
-        if (!address_parse(&address, words[i], 0, error))
+        if (!check(words[i], error))
             return false;
     }
     return true;
+}
+
+static bool check_address(const char *word, struct error **error)
+{
+    struct sockaddr_storage address;
+    return address_parse(&address, word, 0, error);
+}
+
+static bool check_addresses(const char *value, struct error **error)
+{
+    return check_list(value, "addresses", check_address, error);
+}
+
+static bool is_host_name(const char *text, size_t size)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-.";
+    return size > 0 && size <= 253 && text[0] != '.' && text[0] != '-' && strspn(text, letters) >= size;
+}
+
+static bool check_name(const char *word, struct error **error)
+{
+    return is_host_name(word, strlen(word)) ||
+           error_set(error, ERROR_INVALID,
+                     "%s: expected a host name in small letters, without scheme and port", word);
+}
+
+static bool check_names(const char *value, struct error **error)
+{
+    return check_list(value, "names", check_name, error);
+}
+
+/* As a browser writes it: scheme and host, and a port when it is not the scheme's own. */
+static bool check_origin(const char *word, struct error **error)
+{
+    static const char *const schemes[] = {"https://", "http://"};
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t size = strlen(schemes[i]);
+        if (strncmp(word, schemes[i], size) != 0)
+            continue;
+        const char *host = word + size, *port = host + strcspn(host, ":");
+        size_t digits = *port == ':' ? strspn(port + 1, "0123456789") : 0;
+        bool whole = *port == '\0' || (digits > 0 && digits <= 5 && port[1 + digits] == '\0');
+        if (whole && is_host_name(host, (size_t)(port - host)))
+            return true;
+    }
+    return strcmp(word, "*") == 0 ||
+           error_set(error, ERROR_INVALID, "%s: expected an origin such as https://chat.example.org, or *",
+                     word);
+}
+
+static bool check_origins(const char *value, struct error **error)
+{
+    return check_list(value, "origins", check_origin, error);
+}
+
+static bool check_folder(const char *value, struct error **error)
+{
+    return value[0] == '\0' || value[0] == '/' ||
+           error_set(error, ERROR_INVALID, "expected an absolute path");
 }
 
 static bool check_mode(const char *value, struct error **error)
@@ -227,20 +299,21 @@ static bool fill_defaults(struct config *config, struct error **error)
     return true;
 }
 
-/* The IRC server refuses it too; said here, a check of the file tells it. */
-static bool check_plain(const struct config *config, struct error **error)
+/* The bridges refuse it too; said here, a check of the file tells it. */
+static bool check_plain(const struct config *config, enum config_key list, enum config_key anywhere,
+                        struct error **error)
 {
-    const char *words[8];
-    size_t count = config_list(config, CONFIG_IRC_LISTEN, words, 8);
-    for (size_t i = 0; i < count && !config_yes(config, CONFIG_IRC_PLAIN_ANYWHERE); i++) {
+    const char *words[CONFIG_LIST_MAX], *section = rows[list].section;
+    size_t count = config_list(config, list, words, CONFIG_LIST_MAX);
+    for (size_t i = 0; i < count && !config_yes(config, anywhere); i++) {
         struct sockaddr_storage address;
         if (!address_parse(&address, words[i], 0, error))
             return false;
         if (!address_is_loopback((const struct sockaddr *)&address))
             return error_set(error, ERROR_INVALID,
-                             "irc.listen: %s is not loopback, and passwords would pass in clear; use "
-                             "irc.listen_tls, or allow it with irc.plain_anywhere",
-                             words[i]);
+                             "%s.listen: %s is not loopback, and passwords would pass in clear; use "
+                             "%s.listen_tls, or allow it with %s.plain_anywhere",
+                             section, words[i], section, section);
     }
     return true;
 }
@@ -262,7 +335,8 @@ static bool check_whole(const struct config *config, struct error **error)
     if (config_text(config, CONFIG_CONTROL_SOCKET)[0] == '\0')
         return error_set(error, ERROR_INVALID,
                          "control.socket: XDG_RUNTIME_DIR is not set; name the control socket");
-    return check_plain(config, error);
+    return check_plain(config, CONFIG_IRC_LISTEN, CONFIG_IRC_PLAIN_ANYWHERE, error) &&
+           check_plain(config, CONFIG_WEB_LISTEN, CONFIG_WEB_PLAIN_ANYWHERE, error);
 }
 
 struct config *config_load(const char *file, struct error **error)

@@ -32,11 +32,22 @@ enum config_key {
     CONFIG_IRC_CLIENTS,
     CONFIG_IRC_CLIENTS_PER_ADDRESS,
     CONFIG_IRC_REPLAY_LINES,
+    CONFIG_WEB_LISTEN,
+    CONFIG_WEB_LISTEN_TLS,
+    CONFIG_WEB_PLAIN_ANYWHERE,
+    CONFIG_WEB_NAMES,
+    CONFIG_WEB_ORIGINS,
+    CONFIG_WEB_FILES,
+    CONFIG_WEB_CLIENTS,
+    CONFIG_WEB_CLIENTS_PER_ADDRESS,
+    CONFIG_WEB_SETUP,
     CONFIG_TLS_CERTIFICATE,
     CONFIG_TLS_KEY,
     CONFIG_LOG_LEVEL,
     CONFIG_KEYS,
 };
+
+enum { CONFIG_LIST_MAX = 8 }; /* words of a list */
 
 /* Reads and checks a file; `file` NULL: the default place, whose absence is no error. The error names file,
  * line and key. */
@@ -46,7 +57,8 @@ void config_free(struct config *config);
 const char *config_text(const struct config *config, enum config_key key);
 unsigned config_number(const struct config *config, enum config_key key);
 bool config_yes(const struct config *config, enum config_key key);
-/* The words of a list, separated by white space or commas; returns how many there are, at most `max`. */
+/* The words of a list, separated by white space or commas; returns how many there are, at most `max`. They
+ * live until the next call for this key. */
 size_t config_list(const struct config *config, enum config_key key, const char *words[], size_t max);
 
 /* "section.key" and the default text, for tests that hold the documents against the table. */

@@ -169,7 +169,9 @@ static void values_are_read(void **state)
     struct error *error = NULL;
     struct config *config = load("; a comment\n[node]\nname = the attic ; another\n"
                                  "listen = 127.0.0.1:1, [::1]:2 10.0.0.1:3\n"
-                                 "[irc]\nlisten =\nplain_anywhere=yes\nreplay_lines = 500\n",
+                                 "[irc]\nlisten =\nplain_anywhere=yes\nreplay_lines = 500\n"
+                                 "[web]\nnames = attic.example.org, attic\n"
+                                 "origins = https://a.example.org http://b:8000 *\nsetup = no\n",
                                  &error);
     const char *words[8];
     assert_null(error);
@@ -184,6 +186,12 @@ static void values_are_read(void **state)
     assert_false(config_yes(config, CONFIG_ACCOUNT_TYPING));
     assert_int_equal(config_number(config, CONFIG_IRC_REPLAY_LINES), 500);
     assert_int_equal(config_number(config, CONFIG_NODE_FORWARD_RATE), 20);
+    assert_int_equal(config_list(config, CONFIG_WEB_NAMES, words, 8), 2);
+    assert_string_equal(words[1], "attic");
+    assert_int_equal(config_list(config, CONFIG_WEB_ORIGINS, words, 8), 3);
+    assert_string_equal(words[1], "http://b:8000");
+    assert_false(config_yes(config, CONFIG_WEB_SETUP));
+    assert_int_equal(config_number(config, CONFIG_WEB_CLIENTS), 1024);
     config_free(config);
 }
 
@@ -222,6 +230,23 @@ static void bad_files_are_refused_by_name(void **state)
         {"[tls]\ncertificate = /etc/ssl/attic.pem\n", "go together"},
         {"[tls]\nkey = /etc/ssl/attic.key\n", "go together"},
         {"[irc]\nlisten = [::1]:1 0.0.0.0:6667\n", "irc.listen: 0.0.0.0:6667 is not loopback"},
+        {"[web]\nlisten = 192.0.2.1:8080\n", "web.listen: 192.0.2.1:8080 is not loopback"},
+        {"[irc]\nplain_anywhere = yes\n[web]\nlisten = 192.0.2.1:8080\n", "web.plain_anywhere"},
+        {"[web]\nnames = chat.example.org https://chat.example.org\n", "web.names: https://chat"},
+        {"[web]\nnames = chat.example.org:8443\n", "web.names"},
+        {"[web]\nnames = Chat.example.org\n", "small letters"},
+        {"[web]\nnames = -x\n", "web.names"},
+        {"[web]\nnames = a b c d e f g h i\n", "more than 8 names"},
+        {"[web]\norigins = chat.example.org\n", "web.origins"},
+        {"[web]\norigins = ftp://chat.example.org\n", "web.origins"},
+        {"[web]\norigins = https://\n", "web.origins"},
+        {"[web]\norigins = https://chat.example.org/\n", "web.origins"},
+        {"[web]\norigins = https://chat.example.org:\n", "web.origins"},
+        {"[web]\norigins = https://chat.example.org:123456\n", "web.origins"},
+        {"[web]\norigins = https://chat.example.org:44x\n", "web.origins"},
+        {"[web]\norigins = null\n", "web.origins"},
+        {"[web]\nfiles = web\n", "web.files: expected an absolute path"},
+        {"[web]\nsetup = 1\n", "web.setup"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error *error = NULL;
