@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "base/tls.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/bio.h>
@@ -15,6 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
+
+#include "base/buffer.h"
+
+enum { NAMES_MAX = 8192 };
 
 const char *tls_error_text(void)
 {
@@ -105,11 +110,30 @@ static bool is_host_name(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.") == length;
 }
 
-static X509 *make_certificate(EVP_PKEY *key, const char *name)
+static bool is_address(const char *text)
+{
+    struct in6_addr address;
+    return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1;
+}
+
+/* The subject's alternative names as OpenSSL's text form of them. `names` is cut at its commas; its first
+ * word becomes `first`. */
+static bool alternative_names(struct buffer *out, char *names, const char **first)
+{
+    const char *word;
+    *first = names;
+    while ((word = strsep(&names, ",")) != NULL) {
+        bool address = is_address(word);
+        if (!address && !is_host_name(word))
+            return false;
+        buffer_printf(out, "%s:%s,", address ? "IP" : "DNS", word);
+    }
+    return buffer_append_string(out, "DNS:localhost,IP:127.0.0.1,IP:::1");
+}
+
+static X509 *make_certificate(EVP_PKEY *key, const char *name, const char *names)
 {
     unsigned char serial[16];
-    char names[300];
-    snprintf(names, sizeof names, "DNS:%s,DNS:localhost,IP:127.0.0.1,IP:::1", name);
     X509 *certificate = X509_new();
     BIGNUM *number = BN_new();
     bool made = certificate != NULL && number != NULL && RAND_bytes(serial, sizeof serial) == 1;
@@ -167,17 +191,12 @@ static bool write_pem(const char *path, X509 *certificate, EVP_PKEY *key, struct
     return false;
 }
 
-bool tls_make_self_signed(const char *certificate_file, const char *key_file, const char *name,
-                          struct error **error)
+static bool make_files(const char *certificate_file, const char *key_file, const char *name,
+                       const char *names, struct error **error)
 {
-    if (access(certificate_file, F_OK) == 0 && access(key_file, F_OK) == 0)
-        return true;
-    if (!is_host_name(name))
-        return error_set(error, ERROR_INVALID,
-                         "a certificate needs a host name of letters, digits, '-' and '.'");
     ERR_clear_error();
     EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *certificate = key != NULL ? make_certificate(key, name) : NULL;
+    X509 *certificate = key != NULL && names != NULL ? make_certificate(key, name, names) : NULL;
     bool made =
         certificate != NULL
             ? write_pem(key_file, NULL, key, error) && write_pem(certificate_file, certificate, NULL, error)
@@ -185,4 +204,22 @@ bool tls_make_self_signed(const char *certificate_file, const char *key_file, co
     X509_free(certificate);
     EVP_PKEY_free(key);
     return made;
+}
+
+bool tls_make_self_signed(const char *certificate_file, const char *key_file, const char *names,
+                          struct error **error)
+{
+    if (access(certificate_file, F_OK) == 0 && access(key_file, F_OK) == 0)
+        return true;
+    char words[NAMES_MAX];
+    const char *first;
+    struct buffer alternatives = buffer_make(4 * NAMES_MAX);
+    int length = snprintf(words, sizeof words, "%s", names);
+    bool good =
+        length >= 0 && (size_t)length < sizeof words && alternative_names(&alternatives, words, &first);
+    good = good ? make_files(certificate_file, key_file, first, buffer_string(&alternatives), error)
+                : error_set(error, ERROR_INVALID,
+                            "a certificate needs host names of letters, digits, '-' and '.', or addresses");
+    buffer_free(&alternatives);
+    return good;
 }

@@ -59,6 +59,27 @@ static void a_first_start_has_a_certificate(void **state)
     files_free(&files);
 }
 
+static void a_certificate_has_all_names(void **state)
+{
+    (void)state;
+    struct files files;
+    files_make(&files);
+    assert_true(tls_make_self_signed(files.certificate, files.key,
+                                     "gate.example.org,chat.example.org,192.0.2.7,2001:db8::7", NULL));
+    X509 *certificate = read_certificate(files.certificate);
+    static const char *const hosts[] = {"gate.example.org", "chat.example.org", "localhost"},
+                             *const addresses[] = {"192.0.2.7", "2001:db8::7", "127.0.0.1", "::1"};
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
+        assert_int_equal(X509_check_host(certificate, hosts[i], 0, 0, NULL), 1);
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
+        assert_int_equal(X509_check_ip_asc(certificate, addresses[i], 0), 1);
+    char name[64];
+    X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name, sizeof name);
+    assert_string_equal(name, "gate.example.org");
+    X509_free(certificate);
+    files_free(&files);
+}
+
 static void a_present_certificate_is_kept(void **state)
 {
     (void)state;
@@ -99,7 +120,7 @@ static void bad_files_and_names_are_named(void **state)
     error_free(error);
     files_free(&a);
 
-    static const char *const names[] = {"", "a,DNS:evil.example", "a b", "a\nb"};
+    static const char *const names[] = {"", "a,DNS:evil.example", "a b", "a\nb", "a,", "a,IP:::1"};
     files_make(&a);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         error = NULL;
@@ -127,9 +148,8 @@ static void a_dead_socket_raises_no_signal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_first_start_has_a_certificate),
-        cmocka_unit_test(a_present_certificate_is_kept),
-        cmocka_unit_test(bad_files_and_names_are_named),
+        cmocka_unit_test(a_first_start_has_a_certificate), cmocka_unit_test(a_certificate_has_all_names),
+        cmocka_unit_test(a_present_certificate_is_kept),   cmocka_unit_test(bad_files_and_names_are_named),
         cmocka_unit_test(a_dead_socket_raises_no_signal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
