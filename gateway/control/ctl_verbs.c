@@ -115,6 +115,31 @@ static void show_invite(struct ctl *ctl, const json_t *command, const json_t *op
           ctl->out);
 }
 
+static void show_web(struct ctl *ctl, const json_t *command, const json_t *options, const json_t *result)
+{
+    (void)command;
+    (void)options;
+    const json_t *listening = json_object_get(result, "listening"),
+                 *pages = json_object_get(listening, "web");
+    const char *link = json_string_value(json_object_get(listening, "setup"));
+    size_t index = 0;
+    json_t *page = NULL;
+    json_array_foreach(pages, index, page)
+    {
+        ctl_print_text(ctl->out, json_string_value(page), false);
+        fputc('\n', ctl->out);
+    }
+    if (json_array_size(pages) == 0)
+        fputs("no page is served; see web.listen in retrogate.conf(5)\n", ctl->out);
+    if (link == NULL)
+        return;
+    fputs("\nThere is no account yet. Who opens this link makes the first one, an operator; give it to "
+          "nobody else:\n",
+          ctl->out);
+    ctl_print_text(ctl->out, link, false);
+    fputc('\n', ctl->out);
+}
+
 static void show_history(struct ctl *ctl, const json_t *command, const json_t *options, const json_t *result)
 {
     (void)options;
@@ -318,6 +343,11 @@ const struct ctl_verb ctl_verbs[] = {
      .help = "what the gateway does",
      .example = "status",
      .layout = &status_layout},
+    {.words = "web",
+     .command = "status",
+     .help = "the address of the page for browsers, and the link for a first run",
+     .example = "web",
+     .after = show_web},
     {.words = "unlock",
      .command = "unlock",
      .help = "open the vault after a start",

@@ -83,6 +83,31 @@ static void verbs_become_commands(void **state)
     unsetenv("RETROGATE_ACCOUNT");
 }
 
+static void the_page_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        struct exchange exchange;
+        const char *out;
+    } cases[] = {
+        {{"{'do':'status'}", "{'done':{'listening':{'web':['http://127.0.0.1:8080/','https://a:8443/']}}}"},
+         "http://127.0.0.1:8080/\nhttps://a:8443/\n"},
+        {{"{'do':'status'}", "{'done':{'listening':{'web':[]}}}"},
+         "no page is served; see web.listen in retrogate.conf(5)\n"},
+        {{"{'do':'status'}",
+          "{'done':{'listening':{'web':['http://127.0.0.1:8080/'],'setup':'http://127.0.0.1:8080/#x'}}}"},
+         "http://127.0.0.1:8080/\n\nThere is no account yet. Who opens this link makes the first one, an "
+         "operator; give it to nobody else:\nhttp://127.0.0.1:8080/#x\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct desk desk;
+        desk_play(&desk, "web", "", &cases[i].exchange, 1);
+        assert_int_equal(desk.code, CTL_DONE);
+        assert_string_equal(desk.out, cases[i].out);
+        desk_free(&desk);
+    }
+}
+
 static void misuse_is_told_without_the_daemon(void **state)
 {
     (void)state;
@@ -305,6 +330,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verbs_become_commands),
+        cmocka_unit_test(the_page_is_told),
         cmocka_unit_test(misuse_is_told_without_the_daemon),
         cmocka_unit_test(help_has_an_example_for_every_verb),
         cmocka_unit_test(the_manual_knows_every_verb_and_option),
