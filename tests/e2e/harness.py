@@ -107,7 +107,7 @@ class Gateway:
         self.keep = folder is not None
         self.settings = {"node.name": name, "node.directory": f"{self.folder}/state", "node.listen": "127.0.0.1:0",
                          "control.socket": f"{self.folder}/control.sock", "irc.listen": "127.0.0.1:0",
-                         "account.typing": "yes", **settings}
+                         "web.listen": "127.0.0.1:0", "account.typing": "yes", **settings}
         self.process, self.control = None, None
         _running.append(self)
         self.start(wait)
@@ -144,10 +144,12 @@ class Gateway:
 
     def wait_ready(self):
         wait_for("node ready", lambda: self.do("status")["phase"] == "ready", 60)
-        # Later starts listen where friends know it.
-        port = self.do("status")["listening"]["friends"]
-        if port and self.settings["node.listen"] == "127.0.0.1:0":
-            self.settings["node.listen"] = port[0]
+        # Later starts listen where friends, and browsers, know it.
+        listening = self.do("status")["listening"]
+        web = [url.split("/")[2] for url in listening.get("web", [])]
+        for key, addresses in (("node.listen", listening["friends"]), ("web.listen", web), ("web.listen_tls", web[-1:])):
+            if addresses and self.settings.get(key) == "127.0.0.1:0":
+                self.settings[key] = addresses[0]
 
     def log_text(self):
         with open(f"{self.folder}/log", errors="replace") as file:
@@ -167,6 +169,14 @@ class Gateway:
     def irc_address(self):
         host, port = self.do("status")["listening"]["irc"][0].rsplit(":", 1)
         return host, int(port)
+
+    def web_url(self, index=0):
+        """The page's address, "http://127.0.0.1:8080/"; those with TLS come last."""
+        return self.do("status")["listening"]["web"][index]
+
+    def setup_link(self):
+        """The link of the first run, while there is no account; otherwise None."""
+        return self.do("status")["listening"].get("setup")
 
     def kill(self):
         self.process.kill()
