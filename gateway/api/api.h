@@ -13,7 +13,7 @@ enum {
     API_MESSAGE_MAX = 1 << 20, /* bytes of one message, either way */
     API_HEADROOM = 16,         /* writable bytes in front of a text, for a carrier's frame */
     API_OPEN_MAX = 64,         /* commands of one client that may wait for their answers */
-    API_QUEUE_MAX = 256 << 10, /* with more than this unsent, hints are left out and news waits */
+    API_QUEUE_MAX = 256 << 10, /* with this much unsent, hints are left out and news waits */
 };
 
 /* A message on its way out, shared by all clients that get it. Behind the text stands a line feed that is not
@@ -23,6 +23,8 @@ struct bytes api_text_bytes(const struct api_text *text);
 struct api_text *api_text_hold(struct api_text *text);
 void api_text_release(struct api_text *text);
 
+/* None of these may free the client, or another one of the same api: that is for later, from the loop. After
+ * end() none is called any more. */
 struct api_io {
     void (*send)(void *arg, struct api_text *text); /* borrowed: api_text_hold() what is kept */
     size_t (*queued)(void *arg);                    /* bytes not yet given to the system */
@@ -42,9 +44,13 @@ struct api_client *api_client_new(struct api *api, struct gateway_session *sessi
                                   void *arg);
 void api_client_free(struct api_client *client);
 
-void api_client_input(struct api_client *client, struct bytes message); /* one message, without a line feed */
-void api_client_refuse(struct api_client *client,
-                       const struct error *error);  /* a message that could not be taken */
-void api_client_drained(struct api_client *client); /* less than API_QUEUE_MAX waits again */
+/* One message, without a line feed. Answers may be sent before this returns. What comes in spite of hold() is
+ * refused. */
+void api_client_input(struct api_client *client, struct bytes message);
+/* Tells of a message that could not be taken. */
+void api_client_refuse(struct api_client *client, const struct error *error);
+/* Less than API_QUEUE_MAX waits again. To be called whenever queued() was not below it and now is: nothing
+ * else goes on with the news. */
+void api_client_drained(struct api_client *client);
 
 #endif

@@ -10,7 +10,7 @@ bool request_parse(struct bytes line, json_t **command, json_int_t *id, struct e
     *command = NULL;
     json_t *value = json_loadb((const char *)line.data, line.size, JSON_REJECT_DUPLICATES, &where);
     if (value == NULL)
-        return error_set(error, ERROR_INVALID, "the line is not JSON, at byte %d", where.position);
+        return error_set(error, ERROR_INVALID, "the message is not JSON, at byte %d", where.position);
     const json_t *number = json_object_get(value, "id");
     if (json_is_integer(number) && json_integer_value(number) >= 0)
         *id = json_integer_value(number);
@@ -71,4 +71,9 @@ bool reply_more(struct buffer *out)
 bool reply_hint(struct buffer *out, json_t *hint)
 {
     return append_line(out, -1, json_pack("{s:O}", "hint", hint));
+}
+
+bool reply_page(struct buffer *out, json_t *page)
+{
+    return append_line(out, -1, json_incref(page));
 }

@@ -7,7 +7,8 @@
 #include "base/buffer.h"
 #include "base/error.h"
 
-/* The lines of the JSON form (include/retrogate/api.md) as the daemon reads and writes them. */
+/* The messages of the JSON form (include/retrogate/api.md) as the daemon reads and writes them, each one a
+ * line. */
 
 enum { REQUEST_LINE_MAX = 1 << 20 }; /* bytes, with the line feed */
 
@@ -24,5 +25,6 @@ bool reply_done(struct buffer *out, json_int_t id, json_t *result);
 bool reply_error(struct buffer *out, json_int_t id, const struct error *error);
 bool reply_more(struct buffer *out);
 bool reply_hint(struct buffer *out, json_t *hint);
+bool reply_page(struct buffer *out, json_t *page); /* an answer of `changes`, to one that follows */
 
 #endif

@@ -39,6 +39,12 @@ struct gateway_session *gateway_operator(struct gateway *gateway)
     return NULL;
 }
 
+int64_t gateway_account(const struct gateway_session *session)
+{
+    assert_true(session->used);
+    return 0;
+}
+
 void gateway_listen(struct gateway_session *session, const struct gateway_events *events, void *arg)
 {
     session->events = events;
