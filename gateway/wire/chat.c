@@ -5,7 +5,7 @@
 
 enum { TLV_MESSAGE = 0x0067 /* wide */, TLV_STATUS = 0x0057 };
 
-static const char text_controls[] = "\n\t";
+static const char text_controls[] = "\n\t\r";
 static const char blanked[] = "**** String removed (SVG bomb?) ****";
 
 static bool append_screened(struct buffer *text, struct bytes utf8)
@@ -16,6 +16,22 @@ static bool append_screened(struct buffer *text, struct bytes utf8)
         buffer_append(text, bytes, utf8_encode(bytes, utf8_screen(code_point, text_controls)));
     }
     return utf8.size == 0 && !text->failed;
+}
+
+/* CR LF, as people on Windows write, and CR become line feeds; in place. */
+static void unify_line_ends(struct buffer *text, size_t begin)
+{
+    size_t size = buffer_size(text), used = begin;
+    if (size == begin)
+        return;
+    uint8_t *at = text->memory + text->start;
+    for (size_t i = begin; i < size; i++) {
+        if (at[i] != '\r')
+            at[used++] = at[i];
+        else if (i + 1 == size || at[i + 1] != '\n')
+            at[used++] = '\n';
+    }
+    text->end = text->start + used;
 }
 
 /* As the original does on reception: the notice in place of the text, cut to its length (protocol 01 §4.2).
@@ -61,11 +77,13 @@ bool chat_parse(struct chat_item *out, struct buffer *text, struct bytes item)
     default:
         return false;
     }
-    if (good)
-        blank(text, begin);
-    else
+    if (!good) {
         text->end = text->start + begin;
-    return good;
+        return false;
+    }
+    unify_line_ends(text, begin);
+    blank(text, begin);
+    return true;
 }
 
 bool chat_text_write(struct buffer *out, uint32_t flags, uint32_t time, struct bytes utf8)

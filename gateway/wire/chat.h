@@ -35,11 +35,11 @@ struct chat_item {
 };
 
 /* `text` receives the UTF-8 of a text or status item. Its ceiling bounds what is accepted: a text item needs
- * room for four bytes of each code point. Control characters other than \n and \t become U+FFFD (NUL
- * included, so the text can be handled as a C string). A text that the original would blank is blanked: its
- * notice stands there instead. Refuses other subtypes, wrong lengths, code points that do not exist, lone
- * surrogates, invalid UTF-8 in a status, an avatar over CHAT_AVATAR_LIMIT. On false `text` holds what it
- * held; it is `failed` when it had no room. */
+ * room for four bytes of each code point. CR LF and CR become \n, control characters other than \n and \t
+ * U+FFFD (NUL included, so the text can be handled as a C string). A text that the original would blank is
+ * blanked: its notice stands there instead. Refuses other subtypes, wrong lengths, code points that do not
+ * exist, lone surrogates, invalid UTF-8 in a status, an avatar over CHAT_AVATAR_LIMIT. On false `text` holds
+ * what it held; it is `failed` when it had no room. */
 bool chat_parse(struct chat_item *out, struct buffer *text, struct bytes item);
 
 /* Each appends a whole item. False on invalid UTF-8, an image over the limit, or a full buffer. The texts go

@@ -167,6 +167,9 @@ static void test_text_contents(void **state)
     assert_true(accepts(TEXT_TWO "0000d83d 0000de00", "\xf0\x9f\x98\x80"));
     assert_false(accepts(TEXT_TWO "0000de00 0000d83d", ""));
     assert_true(accepts(TEXT_TWO "00000000 0000000a", "\xef\xbf\xbd\n"));
+    assert_true(accepts(TEXT_TWO "0000000d 0000000a", "\n"));
+    assert_true(accepts(TEXT_TWO "0000000d 0000000d", "\n\n"));
+    assert_true(accepts(TEXT_TWO "0000000d 00000041", "\nA"));
     assert_true(accepts(STATUS_THREE "611b62", "a\xef\xbf\xbd"
                                                "b"));
     assert_false(accepts(STATUS_THREE "61ff62", ""));
