@@ -85,7 +85,7 @@ void store_put_app_password(struct store_batch *batch, const struct app_password
 {
     ADD(batch, PUT_APP_PASSWORD, value_number(row->account), value_number(row->id), value_text(row->label),
         value_text(row->scope), fixed(row->sha256, 32), value_text(row->scram), value_number(row->created),
-        value_number(row->last_used));
+        value_number(row->last_used), value_number(row->idle));
 }
 
 void store_delete_app_password(struct store_batch *batch, int64_t account, int64_t id)
@@ -137,6 +137,11 @@ void store_put_client(struct store_batch *batch, const struct client_row *row)
 {
     ADD(batch, PUT_CLIENT, value_number(row->account), value_text(row->name), value_number(row->epoch),
         value_number(row->change), value_number(row->seq), value_number(row->last_seen));
+}
+
+void store_delete_client(struct store_batch *batch, int64_t account, const char *name)
+{
+    ADD(batch, DELETE_CLIENT, value_number(account), value_text(name));
 }
 
 void store_put_line(struct store_batch *batch, const struct line_row *row)

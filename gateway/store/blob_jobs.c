@@ -31,6 +31,12 @@ static void run_read(struct job *job)
               &job->error);
 }
 
+static void run_delete(struct job *job)
+{
+    struct blob_job *blob = (struct blob_job *)job;
+    blob_delete(blob->directory_fd, blob->account, blob->id, &job->error);
+}
+
 static void answer_blob(struct job *job)
 {
     struct blob_job *blob = (struct blob_job *)job;
@@ -77,6 +83,14 @@ void store_blob_put(struct store *store, int64_t account, struct bytes data, sto
     store_give_blob(store, &blob->job);
 }
 
+static void take_id(struct blob_job *blob, const char *id)
+{
+    if (blob_id_valid(id))
+        memcpy(blob->id, id, sizeof blob->id);
+    else
+        error_set(&blob->job.error, ERROR_INVALID, "a blob id is 64 lower-case hex digits");
+}
+
 void store_blob_read(struct store *store, int64_t account, const char *id, uint64_t offset, size_t size,
                      store_blob_fn *done, void *arg)
 {
@@ -88,9 +102,16 @@ void store_blob_read(struct store *store, int64_t account, const char *id, uint6
     blob->size = size < STORE_PIECE_LIMIT ? size : STORE_PIECE_LIMIT;
     blob->data = buffer_make(STORE_PIECE_LIMIT);
     blob->job.cost += blob->size;
-    if (blob_id_valid(id))
-        memcpy(blob->id, id, sizeof blob->id);
-    else
-        error_set(&blob->job.error, ERROR_INVALID, "a blob id is 64 lower-case hex digits");
+    take_id(blob, id);
+    store_give_blob(store, &blob->job);
+}
+
+void store_blob_delete(struct store *store, int64_t account, const char *id)
+{
+    struct blob_job *blob = blob_job_new(store, account, NULL, NULL);
+    if (blob == NULL)
+        return;
+    blob->job.run = run_delete;
+    take_id(blob, id);
     store_give_blob(store, &blob->job);
 }

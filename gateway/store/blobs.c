@@ -62,8 +62,14 @@ static bool make_folder(int directory_fd, const char *path, const char *parent)
     return errno == EEXIST;
 }
 
+/* Which entries to leave; `named` NULL: none. */
+struct keep {
+    bool (*named)(void *arg, const char *id);
+    void *arg;
+};
+
 /* Unlinks at most `most` entries. The number, -1 on error; the folder missing is none. */
-static int unlink_some(int directory_fd, const char *path, unsigned most)
+static int unlink_some(int directory_fd, const char *path, unsigned most, struct keep keep)
 {
     int fd = openat(directory_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
@@ -76,7 +82,8 @@ static int unlink_some(int directory_fd, const char *path, unsigned most)
     unsigned count = 0;
     bool good = true;
     for (struct dirent *entry; good && count < most && (entry = readdir(folder)) != NULL;) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            (keep.named != NULL && keep.named(keep.arg, entry->d_name)))
             continue;
         good = unlinkat(fd, entry->d_name, 0) == 0;
         count++;
@@ -90,7 +97,7 @@ static int unlink_some(int directory_fd, const char *path, unsigned most)
 bool blobs_prepare(int directory_fd, struct error **error)
 {
     if (!make_folder(directory_fd, "blobs", ".") || !make_folder(directory_fd, UNFINISHED, "blobs") ||
-        unlink_some(directory_fd, UNFINISHED, UINT32_MAX) < 0)
+        unlink_some(directory_fd, UNFINISHED, UINT32_MAX, (struct keep){0}) < 0)
         return failed(error, "prepare the folder blobs");
     return true;
 }
@@ -170,10 +177,24 @@ bool blob_read(int directory_fd, int64_t account, const char *id, uint64_t offse
     return good;
 }
 
+bool blob_delete(int directory_fd, int64_t account, const char *id, struct error **error)
+{
+    struct path path = path_of_blob(account, id);
+    return unlinkat(directory_fd, path.text, 0) == 0 || errno == ENOENT || failed(error, "delete a blob");
+}
+
+bool blobs_sweep(int directory_fd, int64_t account, bool (*named)(void *arg, const char *id), void *arg,
+                 struct error **error)
+{
+    struct path folder = path_of_account(account);
+    return unlink_some(directory_fd, folder.text, UINT32_MAX, (struct keep){named, arg}) >= 0 ||
+           failed(error, "delete blobs that nothing names");
+}
+
 int blobs_delete(int directory_fd, int64_t account, unsigned most, struct error **error)
 {
     struct path folder = path_of_account(account);
-    int count = unlink_some(directory_fd, folder.text, most);
+    int count = unlink_some(directory_fd, folder.text, most, (struct keep){0});
     if (count > 0)
         return 1;
     if (count < 0 || (unlinkat(directory_fd, folder.text, AT_REMOVEDIR) != 0 && errno != ENOENT)) {

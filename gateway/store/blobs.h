@@ -18,6 +18,11 @@ bool blob_write(int directory_fd, int64_t account, struct bytes data, char id[BL
 /* Appends at most `size` bytes from `offset`; none at the end. */
 bool blob_read(int directory_fd, int64_t account, const char *id, uint64_t offset, size_t size,
                struct buffer *into, struct error **error);
+/* What is not there already is no error. */
+bool blob_delete(int directory_fd, int64_t account, const char *id, struct error **error);
+/* Removes the account's files of which `named` says no. */
+bool blobs_sweep(int directory_fd, int64_t account, bool (*named)(void *arg, const char *id), void *arg,
+                 struct error **error);
 /* Removes at most `most` files of the account, or its empty folder. 1: there may be more, 0: nothing left,
  * -1: error. */
 int blobs_delete(int directory_fd, int64_t account, unsigned most, struct error **error);

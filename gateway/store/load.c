@@ -108,6 +108,7 @@ static void load_app_password(struct row *row, const struct store_loader *loader
     password.scram = text(row);
     password.created = number(row);
     password.last_used = number(row);
+    password.idle = number(row);
     if (loader->app_password != NULL && !row->failed)
         loader->app_password(arg, &password);
 }
@@ -244,7 +245,8 @@ static const struct {
      " is_operator, last_seq, last_change FROM account JOIN counter ON counter.account = account.id ORDER BY "
      "id",
      load_account},
-    {"app_password", "SELECT account, id, label, scope, sha256, scram, created, last_used FROM app_password",
+    {"app_password",
+     "SELECT account, id, label, scope, sha256, scram, created, last_used, idle FROM app_password",
      load_app_password},
     {"contact",
      "SELECT account, id, handle, name, fingerprint, key_block, presence, created, change FROM contact",

@@ -232,8 +232,14 @@ static const char first[] =
     "CREATE TRIGGER invite_highest AFTER INSERT ON invite BEGIN"
     " UPDATE highest SET id = NEW.id WHERE id < NEW.id; END;";
 
+/* Most lines have no label and most conversations no avatar, so these indices are small. */
+static const char second[] =
+    "ALTER TABLE app_password ADD COLUMN idle INTEGER NOT NULL DEFAULT 0 CHECK (idle >= 0);"
+    "CREATE INDEX line_label ON line (account, conversation, label, seq) WHERE label <> '';"
+    "CREATE INDEX conversation_avatar ON conversation (account, avatar) WHERE avatar <> '';";
+
 /* Number n is at index n - 1. */
-static const char *const migrations[] = {first};
+static const char *const migrations[] = {first, second};
 
 int migrations_newest(void)
 {

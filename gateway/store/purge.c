@@ -93,3 +93,45 @@ bool purge_piece(sqlite3 *database, int directory_fd)
     error_free(error);
     return more;
 }
+
+/* --- at the start */
+
+struct naming {
+    sqlite3_stmt *statement;
+    int64_t account;
+    bool failed;
+};
+
+static bool named(void *arg, const char *id)
+{
+    struct naming *naming = arg;
+    sqlite3_bind_int64(naming->statement, 1, naming->account);
+    sqlite3_bind_text(naming->statement, 2, id, -1, SQLITE_STATIC);
+    int code = sqlite3_step(naming->statement);
+    sqlite3_reset(naming->statement);
+    naming->failed |= code != SQLITE_ROW && code != SQLITE_DONE;
+    return code == SQLITE_ROW || naming->failed;
+}
+
+void purge_unnamed_blobs(sqlite3 *database, int directory_fd)
+{
+    struct error *error = NULL;
+    struct naming naming = {
+        .statement = database_prepare(database,
+                                      "SELECT 1 FROM conversation WHERE account = ?1 AND avatar = ?2"
+                                      " AND avatar <> ''",
+                                      &error)};
+    sqlite3_stmt *accounts =
+        naming.statement != NULL ? database_prepare(database, "SELECT id FROM account", &error) : NULL;
+    while (accounts != NULL && error == NULL && sqlite3_step(accounts) == SQLITE_ROW) {
+        naming.account = sqlite3_column_int64(accounts, 0);
+        blobs_sweep(directory_fd, naming.account, named, &naming, &error);
+    }
+    if (naming.failed && error == NULL)
+        database_failed(database, &error);
+    if (error != NULL)
+        log_warn("store", "event=blobs-not-swept error=%s", error_word(error->code));
+    error_free(error);
+    sqlite3_finalize(accounts);
+    sqlite3_finalize(naming.statement);
+}

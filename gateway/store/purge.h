@@ -9,5 +9,7 @@
  * route, blobs of a removed account. One short transaction. False when nothing is left, or when it failed:
  * then it is tried again after the next transaction, or at the next start. */
 bool purge_piece(sqlite3 *database, int directory_fd);
+/* Blobs that no row names. Only before the threads run: later a blob may be waiting for its row. */
+void purge_unnamed_blobs(sqlite3 *database, int directory_fd);
 
 #endif

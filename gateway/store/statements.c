@@ -39,7 +39,7 @@ static const struct step operations[OPERATIONS][STEPS] = {
                       NULL}},
     [DELETE_ACCOUNT] = {{"DELETE FROM account WHERE id = ?1", NULL}},
 
-    [PUT_APP_PASSWORD] = {{"INSERT OR REPLACE INTO app_password VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [PUT_APP_PASSWORD] = {{"INSERT OR REPLACE INTO app_password VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                            NULL}},
     [DELETE_APP_PASSWORD] = {{"DELETE FROM app_password WHERE account = ?1 AND id = ?2", NULL}},
 
@@ -79,6 +79,7 @@ static const struct step operations[OPERATIONS][STEPS] = {
          RAISE_CHANGE("?12")},
 
     [PUT_CLIENT] = {{"INSERT OR REPLACE INTO client VALUES (?1, ?2, ?3, ?4, ?5, ?6)", NULL}},
+    [DELETE_CLIENT] = {{"DELETE FROM client WHERE account = ?1 AND name = ?2", NULL}},
 
     [PUT_LINE] = {{"UPDATE conversation SET last_seq = max(last_seq, ?2) WHERE account = ?1 AND id = ?3",
                    "the conversation of this line does not exist"},

@@ -20,6 +20,7 @@ enum operation {
     DELETE_ROUTE,
     PUT_INVITE,
     PUT_CLIENT,
+    DELETE_CLIENT,
     PUT_LINE,
     SET_DELIVERY,
     PUT_SALT,

@@ -7,6 +7,7 @@
 #include "store/blobs.h"
 #include "store/database.h"
 #include "store/internal.h"
+#include "store/purge.h"
 #include "store/writer.h"
 
 /* Three threads, because none may wait for another: a transaction not for a long read, a read not for a big
@@ -136,6 +137,7 @@ static bool open_database(struct store *store, const char *directory, const stru
     store->writer = writer_open(database, store->directory_fd, error);
     if (store->writer == NULL || !store_load(database, loader, arg, error))
         return false;
+    purge_unnamed_blobs(database, store->directory_fd);
     database = database_open_reader(directory, error);
     if (database == NULL)
         return false;

@@ -18,6 +18,9 @@ enum {
     STORE_TEXT_LIMIT = 128 << 10, /* bytes of a line's text */
     STORE_BLOB_LIMIT = 64 << 20,  /* bytes of a blob */
     STORE_PIECE_LIMIT = 1 << 20,  /* bytes of a blob in one read */
+    STORE_WORDS_LIMIT = 256,      /* bytes of a label or of what is searched */
+    STORE_SEARCH_LINES = 20000,   /* looked at in one search, and */
+    STORE_SEARCH_BYTES = 8 << 20, /* bytes of them: some 20 ms */
 };
 
 /* --- rows. Views are copied by the store when put; while loading they are valid only during the callback.
@@ -70,6 +73,7 @@ struct app_password_row {
     uint8_t sha256[32];
     const char *scram; /* SCRAM-SHA-256 verifier, RFC 5803 form */
     int64_t created, last_used;
+    int64_t idle; /* seconds; 0: no limit. What it means is the core's affair */
 };
 
 struct contact_row {
@@ -191,6 +195,7 @@ void store_put_route(struct store_batch *batch, const struct route_row *row);
 void store_delete_route(struct store_batch *batch, int64_t account, int64_t id); /* and its salts */
 void store_put_invite(struct store_batch *batch, const struct invite_row *row);
 void store_put_client(struct store_batch *batch, const struct client_row *row);
+void store_delete_client(struct store_batch *batch, int64_t account, const char *name);
 /* A new line: one with this seq must not exist. Raises last_seq of account and conversation, and last_change.
  */
 void store_put_line(struct store_batch *batch, const struct line_row *row);
@@ -234,14 +239,35 @@ void store_history(struct store *store, int64_t account, int64_t conversation, i
 /* Lines of a conversation, oldest first, with seq > after, at most max. */
 void store_history_after(struct store *store, int64_t account, int64_t conversation, int64_t after,
                          unsigned max, store_line_fn *line, store_done_fn *done, void *arg);
+/* The newest line of a conversation with this label, if there is one. */
+void store_labelled(struct store *store, int64_t account, int64_t conversation, const char *label,
+                    store_line_fn *line, store_done_fn *done, void *arg);
+
+/* Lines whose text holds `text`, in capitals or not, in any script. Newest first, from below `before` on. */
+struct store_search {
+    int64_t account;
+    int64_t conversation; /* 0: all */
+    const char *text;
+    int64_t before;
+    unsigned max;
+};
+/* `more`: older lines than `before`, with which to go on, were not looked at. */
+typedef void store_searched_fn(void *arg, int64_t before, bool more, const struct error *error);
+/* Looks at STORE_SEARCH_LINES or STORE_SEARCH_BYTES at most: other reads wait meanwhile. */
+void store_search(struct store *store, const struct store_search *wanted, store_line_fn *line,
+                  store_searched_fn *done, void *arg);
 
 /* --- blobs: files <directory>/blobs/<account>/<sha256 hex>, written under a temporary name, fsync, rename.
- * `id` and `data` are valid during the callback; data is empty after a put. */
+ * `id` and `data` are valid during the callback; data is empty after a put. What no conversation names is
+ * removed when the store is opened: a crash may have come between a blob and its row, or its end. */
 typedef void store_blob_fn(void *arg, const char *id, struct bytes data, const struct error *error);
 void store_blob_put(struct store *store, int64_t account, struct bytes data, store_blob_fn *done, void *arg);
 /* A piece: at most `size` bytes from `offset`; empty at the end. */
 void store_blob_read(struct store *store, int64_t account, const char *id, uint64_t offset, size_t size,
                      store_blob_fn *done, void *arg);
+/* In its turn with puts and reads. Not being there is no error. Nobody hears of it: what is left is removed
+ * at the next start. */
+void store_blob_delete(struct store *store, int64_t account, const char *id);
 
 struct store_stats {
     uint64_t transactions, batches, failed;

@@ -20,8 +20,7 @@ struct value value_blob(struct bytes bytes)
     return (struct value){.kind = VALUE_BLOB, .bytes = bytes};
 }
 
-/* Length of the UTF-8 sequence at `at`, 0 when there is none (RFC 3629 §4). */
-static size_t utf8_sequence(const uint8_t *at, size_t left)
+size_t utf8_sequence(const uint8_t *at, size_t left, uint32_t *code_point)
 {
     static const struct {
         uint8_t mask, lead;
@@ -40,6 +39,7 @@ static size_t utf8_sequence(const uint8_t *at, size_t left)
             point = point << 6 | (at[i] & 0x3f);
         }
         bool surrogate = point >= 0xd800 && point <= 0xdfff;
+        *code_point = point;
         return point < forms[more].least || point > 0x10ffff || surrogate ? 0 : more + 1;
     }
     return 0;
@@ -49,7 +49,8 @@ struct value value_words(struct bytes bytes)
 {
     struct value value = {.kind = VALUE_TEXT, .bytes = bytes};
     for (size_t i = 0; i < bytes.size;) {
-        size_t size = utf8_sequence(bytes.data + i, bytes.size - i);
+        uint32_t point;
+        size_t size = utf8_sequence(bytes.data + i, bytes.size - i, &point);
         if (size == 0) {
             value.kind = VALUE_BLOB;
             break;

@@ -23,6 +23,9 @@ struct value value_blob(struct bytes bytes);
  * a blob. */
 struct value value_words(struct bytes bytes);
 
+/* Length of the UTF-8 sequence at `at` (RFC 3629 §4), 0 when there is none. */
+size_t utf8_sequence(const uint8_t *at, size_t left, uint32_t *code_point);
+
 /* False when the buffer is full or without memory. */
 bool value_write(struct buffer *buffer, const struct value *value);
 /* Views into the reader's memory. Sets reader->failed when the bytes do not hold a value. */

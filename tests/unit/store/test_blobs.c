@@ -160,6 +160,55 @@ static void test_an_interrupted_write_is_cleared(void **state)
     assert_int_not_equal(access(path, F_OK), 0);
 }
 
+static bool there(const struct place *place, const char *id)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/blobs/1/%s", place->directory, id);
+    return access(path, F_OK) == 0;
+}
+
+static void test_deleted(void **state)
+{
+    struct place *place = *state;
+    struct blob other = put(place, 1, bytes_of_string("other"));
+    put(place, 1, bytes_of_string("abc"));
+    store_blob_delete(place->store, 1, abc);
+    store_blob_delete(place->store, 1, abc);
+    store_blob_delete(place->store, 2, other.id);
+    store_blob_delete(place->store, 1, "../../retrogate.db");
+    uv_run(&place->loop, UV_RUN_DEFAULT);
+    assert_false(there(place, abc));
+    assert_true(there(place, other.id));
+    char path[256];
+    path_in(path, place, "retrogate.db");
+    assert_int_equal(access(path, F_OK), 0);
+    /* In turn with puts. */
+    struct blob again = {0};
+    store_blob_delete(place->store, 1, abc);
+    store_blob_put(place->store, 1, bytes_of_string("abc"), note_blob, &again);
+    uv_run(&place->loop, UV_RUN_DEFAULT);
+    assert_int_equal(again.outcome.code, 0);
+    assert_true(there(place, abc));
+}
+
+/* What a crash left: a blob whose row was never committed, or was replaced. */
+static void test_what_nothing_names_goes_at_the_start(void **state)
+{
+    struct place *place = *state;
+    struct blob named = put(place, 1, bytes_of_string("named")),
+                unnamed = put(place, 1, bytes_of_string("not"));
+    struct conversation_row conversation = some_conversation(1, 1);
+    conversation.avatar = named.id;
+    struct store_batch *batch = store_begin(place->store);
+    store_put_conversation(batch, &conversation);
+    commit_good(place, batch);
+    place_close(place);
+    assert_true(there(place, unnamed.id));
+    place_open(place);
+    assert_true(there(place, named.id));
+    assert_false(there(place, unnamed.id));
+}
+
 static void test_too_large(void **state)
 {
     struct place *place = *state;
@@ -177,6 +226,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_wrong_ids, begin, end),
         cmocka_unit_test_setup_teardown(test_links_are_not_followed, begin, end),
         cmocka_unit_test_setup_teardown(test_an_interrupted_write_is_cleared, begin, end),
+        cmocka_unit_test_setup_teardown(test_deleted, begin, end),
+        cmocka_unit_test_setup_teardown(test_what_nothing_names_goes_at_the_start, begin, end),
         cmocka_unit_test_setup_teardown(test_too_large, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,6 +167,30 @@ static void test_newer_schema(void **state)
     assert_refused(*state, ERROR_INVALID, "newer retrogate (schema 999");
 }
 
+static void note_password(void *arg, const struct app_password_row *row)
+{
+    assert_int_equal(row->idle, 0);
+    ++*(unsigned *)arg;
+}
+
+/* A file of the first version, as its program left it. */
+static void test_older_schema(void **state)
+{
+    struct place *place = *state;
+    static const struct store_loader loader = {.app_password = note_password};
+    unsigned passwords = 0;
+    make_database(place);
+    run_sql(place, "DROP INDEX line_label; DROP INDEX conversation_avatar;"
+                   "ALTER TABLE app_password DROP COLUMN idle; PRAGMA user_version = 1;"
+                   "INSERT INTO app_password VALUES (1, 7, 'phone', '*', zeroblob(32), 's', 8, 9)");
+    place_open_with(place, &loader, &passwords);
+    assert_int_equal(passwords, 1);
+    struct app_password_row row = {.id = 8, .account = 1, .label = "", .scope = "*", .scram = "", .idle = 10};
+    struct store_batch *batch = store_begin(place->store);
+    store_put_app_password(batch, &row);
+    commit_good(place, batch);
+}
+
 /* What a killed process left in the log is neither lost nor taken over by a program that refuses the file. */
 static void test_newer_schema_in_the_log(void **state)
 {
@@ -298,6 +322,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_one_process_a_directory, begin, end),
         cmocka_unit_test_setup_teardown(test_a_directory_behind_a_link, begin, end),
         cmocka_unit_test_setup_teardown(test_newer_schema, begin, end),
+        cmocka_unit_test_setup_teardown(test_older_schema, begin, end),
         cmocka_unit_test_setup_teardown(test_newer_schema_in_the_log, begin, end),
         cmocka_unit_test_setup_teardown(test_another_programs_file, begin, end),
         cmocka_unit_test_setup_teardown(test_not_a_database, begin, end),

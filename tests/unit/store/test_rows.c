@@ -49,8 +49,9 @@ static void on_account(void *arg, const struct account_row *row)
 
 static void on_app_password(void *arg, const struct app_password_row *row)
 {
-    say(arg, "app %lld %lld %s %s %d %s %lld %lld\n", (long long)row->id, (long long)row->account, row->label,
-        row->scope, row->sha256[31], row->scram, (long long)row->created, (long long)row->last_used);
+    say(arg, "app %lld %lld %s %s %d %s %lld %lld %lld\n", (long long)row->id, (long long)row->account,
+        row->label, row->scope, row->sha256[31], row->scram, (long long)row->created,
+        (long long)row->last_used, (long long)row->idle);
 }
 
 static void on_contact(void *arg, const struct contact_row *row)
@@ -190,7 +191,8 @@ static void put_one_of_each(struct store_batch *batch)
                                    .sha256[31] = 13,
                                    .scram = "SCRAM",
                                    .created = 14,
-                                   .last_used = 15};
+                                   .last_used = 15,
+                                   .idle = 16};
     struct contact_row contact = {.id = 3,
                                   .account = 1,
                                   .handle = "carol",
@@ -274,7 +276,7 @@ static void test_all_rows_come_back(void **state)
     assert_string_equal(loaded.text, "node 1 2 kb ce pw pk gate\n"
                                      "friend 3 4 bob fk 1 5 192.0.2.1:7812   6 7\n"
                                      "account 1 alice $y$ 8 ak kw ap {} 9 34 36 12 1\n"
-                                     "app 2 1 phone irc 13 SCRAM 14 15\n"
+                                     "app 2 1 phone irc 13 SCRAM 14 15 16\n"
                                      "contact 3 1 carol Carol 16 ck always 17 18\n"
                                      "conversation 4 1 3 1 19 34 0 21  away 22 23\n"
                                      "route 5 1 4 classic inviter 6 24 rk 25 1 0 26 27\n"
