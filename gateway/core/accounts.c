@@ -464,7 +464,7 @@ static void account_removed(void *arg, const struct error *error)
         DL_FOREACH(conversation->routes, route)
         route_end(route);
     }
-    sessions_end(account, NULL, "the account was removed");
+    sessions_end(account, 0, "the account was removed");
     account->removed = true;
     account->unlocked = false;
     OPENSSL_cleanse(account->key, sizeof account->key);

@@ -10,9 +10,6 @@ bool do_account_show(struct call *call, struct error **error);
 bool do_account_set(struct call *call, struct error **error);
 bool do_account_password(struct call *call, struct error **error);
 bool do_account_remove(struct call *call, struct error **error);
-bool do_app_password_new(struct call *call, struct error **error);
-bool do_app_password_list(struct call *call, struct error **error);
-bool do_app_password_revoke(struct call *call, struct error **error);
 bool do_client_open(struct call *call, struct error **error);
 bool do_client_seen(struct call *call, struct error **error);
 

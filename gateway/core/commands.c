@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/accounts.h"
+#include "core/app_passwords.h"
 #include "core/changes.h"
 #include "core/contacts.h"
 #include "core/invites.h"
@@ -34,9 +35,9 @@ static const struct command {
     {"account.set", ACCOUNT, "typing:b? avatar:s? state_text:s? operator:b?", do_account_set},
     {"account.password", ACCOUNT, "password:s old:s?", do_account_password},
     {"account.remove", OPERATOR, "account:s sure:b", do_account_remove},
-    {"app_password.new", ACCOUNT, "label:s scope:s?", do_app_password_new},
+    {"app_password.new", ACCOUNT, "label:s scope:s? idle:i?", do_app_password_new},
     {"app_password.list", ACCOUNT, "", do_app_password_list},
-    {"app_password.revoke", ACCOUNT, "app_password:i", do_app_password_revoke},
+    {"app_password.revoke", ACCOUNT, "app_password:i? own:b?", do_app_password_revoke},
     {"friend.self", OPERATOR, "", do_friend_self},
     {"friend.add", OPERATOR, "text:s name:s? addresses:l?", do_friend_add},
     {"friend.list", OPERATOR, "", do_friend_list},

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "core/accounts.h"
+#include "core/app_passwords.h"
 #include "core/contacts.h"
 #include "core/conversations.h"
 #include "core/invites.h"
@@ -48,6 +49,7 @@ static void each_minute(uv_timer_t *timer)
 {
     struct gateway *gateway = timer->data;
     invites_expire(gateway);
+    app_passwords_sweep(gateway);
     queues_flush(gateway);
     sweep(gateway);
 }

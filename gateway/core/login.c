@@ -4,11 +4,10 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "core/accounts.h"
+#include "core/app_passwords.h"
 #include "core/commands.h"
 #include "core/login.h"
 #include "core/password.h"
-#include "core/rows.h"
 #include "core/text.h"
 
 enum { FREE_FAILURES = 4, CHECKING_MAX = 8, THROTTLES_MAX = 1024 };
@@ -29,9 +28,8 @@ struct login {
     int64_t account; /* 0: there is none of that name */
     char scope[16];
     uint8_t throttle_key[32];
-    uint8_t app_password[32];
-    bool by_app_password;
-    bool counted; /* by the throttle */
+    int64_t app_password; /* that came; 0: none that is right */
+    bool counted;         /* by the throttle */
     struct error *error;
     gateway_login_fn *done; /* NULL: cancelled */
     void *arg;
@@ -134,6 +132,9 @@ static struct gateway_session *let_in(struct login *login, bool matches)
         error_set(&login->error, ERROR_UNAVAILABLE, "the gateway is stopping");
         return NULL;
     }
+    /* It may have been revoked meanwhile. */
+    if (account != NULL && login->app_password != 0)
+        matches = app_password_find(account, login->app_password) != NULL;
     if (!matches || account == NULL) {
         error_set(&login->error, ERROR_DENIED,
                   "wrong account or password; app passwords are made with retrogatectl app-password new");
@@ -147,8 +148,8 @@ static struct gateway_session *let_in(struct login *login, bool matches)
     struct gateway_session *session = session_new(gateway, account, login->scope);
     if (session == NULL)
         error_set(&login->error, ERROR_INTERNAL, "out of memory");
-    else if (login->by_app_password)
-        memcpy(session->app_password, login->app_password, sizeof session->app_password);
+    else
+        session->app_password = login->app_password;
     return session;
 }
 
@@ -197,28 +198,6 @@ static bool answer_later(struct login *login)
     return true;
 }
 
-static bool match_app_password(struct login *login, struct account *account, const char *password)
-{
-    struct app_password *entry;
-    bool found = false;
-    app_password_sha256(login->app_password, password);
-    DL_FOREACH(account->app_passwords, entry)
-    {
-        bool same = bytes_equal_secret(bytes_of(entry->sha256, 32), bytes_of(login->app_password, 32));
-        bool allowed = strcmp(entry->scope, "*") == 0 || strcmp(entry->scope, login->scope) == 0;
-        if (!same || !allowed)
-            continue;
-        found = true;
-        entry->last_used = clock_wall_ms();
-        struct store_batch *batch = store_begin(account->gateway->store);
-        if (batch != NULL) {
-            put_app_password(batch, account, entry);
-            store_commit(batch, NULL, NULL);
-        }
-    }
-    return found;
-}
-
 uint64_t gateway_login(struct gateway *gateway, const struct gateway_login *wanted, gateway_login_fn *done,
                        void *arg)
 {
@@ -243,15 +222,15 @@ uint64_t gateway_login(struct gateway *gateway, const struct gateway_login *want
     if (account != NULL)
         login->account = account->id;
     if (account != NULL && pause == 0)
-        login->by_app_password = match_app_password(login, account, wanted->password);
+        login->app_password = app_password_use(account, wanted->password, login->scope);
     /* A right app password is known at once: a mail client may log in many times at a time. */
-    login->counted = pause == 0 && !login->by_app_password;
+    login->counted = pause == 0 && login->app_password == 0;
     if (login->counted)
         throttle->checking++;
     DL_APPEND(gateway->logins, login);
-    const char *hash = account != NULL && !login->by_app_password ? account->password : "";
-    bool started = login->by_app_password ? answer_later(login)
-                                          : password_check(gateway, wanted->password, hash, answer, login);
+    const char *hash = account != NULL && login->app_password == 0 ? account->password : "";
+    bool started = login->app_password != 0 ? answer_later(login)
+                                            : password_check(gateway, wanted->password, hash, answer, login);
     if (!started) {
         DL_DELETE(gateway->logins, login);
         if (login->counted)

@@ -163,6 +163,7 @@ void put_app_password(struct store_batch *batch, const struct account *account,
         .scram = entry->scram,
         .created = entry->created,
         .last_used = entry->last_used,
+        .idle = entry->idle,
     };
     memcpy(row.sha256, entry->sha256, sizeof row.sha256);
     store_put_app_password(batch, &row);
@@ -328,7 +329,8 @@ static void load_app_password(void *arg, const struct app_password_row *row)
     text_copy(entry->scram, sizeof entry->scram, row->scram);
     memcpy(entry->sha256, row->sha256, sizeof entry->sha256);
     entry->created = row->created;
-    entry->last_used = row->last_used;
+    entry->last_used = entry->noted = row->last_used;
+    entry->idle = row->idle;
     DL_APPEND(account->app_passwords, entry);
     saw_id(loading->gateway, row->id);
 }

@@ -78,14 +78,13 @@ void session_end(struct gateway_session *session, const char *reason)
     gateway_logout(session);
 }
 
-void sessions_end(struct account *account, const uint8_t *app_password_sha256, const char *reason)
+void sessions_end(struct account *account, int64_t app_password, const char *reason)
 {
     struct gateway_session *session;
     DL_FOREACH(account->gateway->sessions, session)
     {
         if (session->account == account && !session->gone &&
-            (app_password_sha256 == NULL ||
-             memcmp(session->app_password, app_password_sha256, sizeof session->app_password) == 0))
+            (app_password == 0 || session->app_password == app_password))
             session_end(session, reason);
     }
 }

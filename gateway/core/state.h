@@ -136,7 +136,10 @@ struct app_password {
     char scope[16];
     uint8_t sha256[32];
     char scram[256];
+    int64_t idle; /* seconds of disuse that end it; 0: never */
     int64_t created, last_used;
+    int64_t noted; /* the last use that was stored */
+    bool leaving;  /* a newer one that takes its place is being stored */
     struct app_password *prev, *next;
 };
 
@@ -174,6 +177,7 @@ struct account {
     bool setting; /* the account's row is being stored */
     int64_t created, change;
     struct app_password *app_passwords;
+    unsigned app_passwords_coming; /* being stored */
     struct client *clients;
     struct contact *contacts;           /* by id */
     struct conversation *conversations; /* by id */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* Log-ins: passwords, app passwords and their scopes, the throttle, what ends a session. */
+#include "core/app_passwords.h"
 #include "world.h"
 
 struct entry {
@@ -95,7 +96,8 @@ static void app_passwords(void **state)
     assert_non_null(entry.session);
     assert_non_null(enter(world, "alice", text(any, "password"), "mail").session);
     /* It does not make more of itself. */
-    bad(world, entry.session, json_pack("{s:s,s:s}", "do", "app_password.new", "label", "wider"), ERROR_DENIED);
+    bad(world, entry.session, json_pack("{s:s,s:s}", "do", "app_password.new", "label", "wider"),
+        ERROR_DENIED);
     /* As people type it. */
     char loose[64];
     size_t at = 0;
@@ -128,6 +130,210 @@ static void app_passwords(void **state)
     for (size_t i = 1; i < 64; i++)
         good(world, alice, json_pack("{s:s,s:s}", "do", "app_password.new", "label", "x"));
     bad(world, alice, json_pack("{s:s,s:s}", "do", "app_password.new", "label", "x"), ERROR_LIMIT);
+}
+
+/* One that ends when it is not used for `idle` seconds. */
+static json_t *browser(struct world *world, struct gateway_session *session, int idle)
+{
+    return give(world, session,
+                json_pack("{s:s,s:s,s:s,s:i}", "do", "app_password.new", "label", "browser", "scope", "web",
+                          "idle", idle));
+}
+
+static struct app_password *entry_of(struct world *world, const json_t *made)
+{
+    return app_password_find(account_by_name(world->gateway, "alice"), number(made, "id"));
+}
+
+static int64_t stored_use(struct world *world, const json_t *made)
+{
+    world_settle(world);
+    world_restart(world);
+    return entry_of(world, made)->last_used;
+}
+
+/* As if it had lain there for so long. */
+static void leave(struct world *world, const json_t *made, int64_t ms)
+{
+    struct app_password *entry = entry_of(world, made);
+    entry->created -= ms;
+    entry->last_used -= entry->last_used != 0 ? ms : 0;
+    entry->noted -= entry->noted != 0 ? ms : 0;
+}
+
+static void disuse(void **state)
+{
+    struct world *world = *state;
+    account_make(world, "alice");
+    struct gateway_session *alice = session_of(world, "alice");
+    const int64_t day = 86400 * 1000;
+    bad(world, alice, json_pack("{s:s,s:s,s:i}", "do", "app_password.new", "label", "x", "idle", -1),
+        ERROR_INVALID);
+    bad(world, alice,
+        json_pack("{s:s,s:s,s:i}", "do", "app_password.new", "label", "x", "idle", 365 * 86400 + 1),
+        ERROR_INVALID);
+    json_t *never = browser(world, alice, 0), *unused = browser(world, alice, 86400),
+           *used = browser(world, alice, 86400), *swept = browser(world, alice, 86400);
+    assert_int_equal(number(used, "idle"), 86400);
+    assert_null(json_object_get(used, "own"));
+
+    leave(world, used, day - 1000);
+    assert_non_null(enter(world, "alice", text(used, "password"), "web").session);
+    leave(world, used, day - 1000);
+    leave(world, never, 1000 * day);
+    leave(world, unused, day + 1000);
+    assert_int_equal(enter(world, "alice", text(unused, "password"), "web").code, ERROR_DENIED);
+    assert_null(entry_of(world, unused));
+    leave(world, swept, day + 1000);
+    world_minute(world);
+    assert_null(entry_of(world, swept));
+    assert_non_null(entry_of(world, used)); /* its session is still there */
+    world_restart(world);
+    assert_null(entry_of(world, unused));
+    assert_null(entry_of(world, swept));
+    assert_int_equal(entry_of(world, used)->idle, 86400);
+    assert_non_null(enter(world, "alice", text(never, "password"), "web").session);
+    leave(world, used, day + 1000); /* now without a session */
+    world_minute(world);
+    assert_null(entry_of(world, used));
+    json_decref(never);
+    json_decref(unused);
+    json_decref(used);
+    json_decref(swept);
+}
+
+/* The last use is stored once an hour, however often it is used. */
+static void use_is_noted(void **state)
+{
+    struct world *world = *state;
+    account_make(world, "alice");
+    struct gateway_session *alice = session_of(world, "alice");
+    json_t *made = browser(world, alice, 86400);
+    enter(world, "alice", text(made, "password"), "web");
+    int64_t first = stored_use(world, made);
+    assert_true(first > 0);
+    struct store_stats before, after;
+    world_settle(world);
+    store_stats(world->gateway->store, &before);
+    for (unsigned i = 0; i < 3; i++)
+        enter(world, "alice", text(made, "password"), "web");
+    world_settle(world);
+    store_stats(world->gateway->store, &after);
+    assert_int_equal(after.batches, before.batches);
+    assert_true(entry_of(world, made)->last_used >= first);
+    /* A session keeps it in use. */
+    leave(world, made, 2 * 3600 * 1000);
+    world_minute(world);
+    assert_true(stored_use(world, made) >= first);
+    json_decref(made);
+}
+
+static void full_of_browsers(void **state)
+{
+    struct world *world = *state;
+    account_make(world, "alice");
+    struct gateway_session *alice = session_of(world, "alice");
+    json_t *kept = browser(world, alice, 0), *old = browser(world, alice, 86400),
+           *older = browser(world, alice, 86400);
+    leave(world, kept, 7200 * 1000);
+    leave(world, old, 3600 * 1000);
+    struct entry entry = enter(world, "alice", text(older, "password"), "web");
+    leave(world, older, 5400 * 1000);
+    for (size_t i = 3; i < 64; i++)
+        good(world, alice, json_pack("{s:s,s:s}", "do", "app_password.new", "label", "x"));
+    /* Two at once take the places of two. */
+    struct answer answers[3];
+    for (size_t i = 0; i < 3; i++)
+        start(alice, json_pack("{s:s,s:s,s:i}", "do", "app_password.new", "label", "new", "idle", 60),
+              &answers[i]);
+    for (size_t i = 0; i < 3; i++)
+        finish(world, &answers[i]);
+    assert_int_equal(answers[0].code, 0);
+    assert_int_equal(answers[1].code, 0);
+    assert_int_equal(answers[2].code, ERROR_LIMIT);
+    json_decref(answers[0].result);
+    json_decref(answers[1].result);
+    assert_null(entry_of(world, old));
+    assert_null(entry_of(world, older));
+    assert_non_null(entry_of(world, kept));
+    world_settle(world);
+    assert_int_equal(account_by_name(world->gateway, "alice")->sessions, 1);
+    (void)entry; /* ended with its password */
+    struct rlimit before = disk_fill();
+    bad(world, alice, json_pack("{s:s,s:s}", "do", "app_password.new", "label", "x"), ERROR_UNAVAILABLE);
+    disk_clear(&before);
+    world_restart(world);
+    struct app_password *one;
+    int count;
+    DL_COUNT(account_by_name(world->gateway, "alice")->app_passwords, one, count);
+    assert_int_equal(count, 64);
+    assert_null(entry_of(world, older));
+    json_decref(kept);
+    json_decref(old);
+    json_decref(older);
+}
+
+static void note_end(void *arg, const char *reason)
+{
+    (void)reason;
+    ++*(unsigned *)arg;
+}
+
+static void its_own(void **state)
+{
+    struct world *world = *state;
+    account_make(world, "alice");
+    struct gateway_session *alice = session_of(world, "alice");
+    json_t *made = browser(world, alice, 0), *other = browser(world, alice, 0);
+    bad(world, alice, json_pack("{s:s,s:b}", "do", "app_password.revoke", "own", 1), ERROR_NOT_FOUND);
+    bad(world, world->operator_,
+        json_pack("{s:s,s:b,s:s}", "do", "app_password.revoke", "own", 1, "account", "alice"),
+        ERROR_NOT_FOUND);
+    struct gateway_session *web = enter(world, "alice", text(made, "password"), "web").session,
+                           *twin = enter(world, "alice", text(made, "password"), "web").session;
+    static const struct gateway_events events = {.ended = note_end};
+    unsigned ended = 0;
+    gateway_listen(web, &events, &ended);
+    gateway_listen(twin, &events, &ended);
+    bad(world, web, json_pack("{s:s}", "do", "app_password.revoke"), ERROR_INVALID);
+    bad(world, web, json_pack("{s:s,s:b}", "do", "app_password.revoke", "own", 0), ERROR_INVALID);
+    bad(world, web,
+        json_pack("{s:s,s:b,s:I}", "do", "app_password.revoke", "own", 1, "app_password",
+                  (json_int_t)number(other, "id")),
+        ERROR_INVALID);
+    json_t *list = give(world, web, json_pack("{s:s}", "do", "app_password.list")), *each;
+    size_t index;
+    json_array_foreach(json_object_get(list, "app_passwords"), index, each)
+        assert_true(json_is_true(json_object_get(each, "own")) == (number(each, "id") == number(made, "id")));
+    assert_int_equal(index, 2);
+    json_decref(list);
+    /* The answer comes before the end. */
+    good(world, web, json_pack("{s:s,s:b}", "do", "app_password.revoke", "own", 1));
+    assert_int_equal(ended, 2);
+    assert_int_equal(enter(world, "alice", text(made, "password"), "web").code, ERROR_DENIED);
+    assert_non_null(enter(world, "alice", text(other, "password"), "web").session);
+    json_decref(made);
+    json_decref(other);
+}
+
+/* A log-in that was under way does not outlive its password. */
+static void revoked_meanwhile(void **state)
+{
+    struct world *world = *state;
+    struct entry entry;
+    account_make(world, "alice");
+    struct gateway_session *alice = session_of(world, "alice");
+    json_t *made = browser(world, alice, 0);
+    knock(world, &entry, "alice", text(made, "password"), "web", "192.0.2.1");
+    app_passwords_sweep(world->gateway);
+    struct account *account = account_by_name(world->gateway, "alice");
+    struct app_password *there = entry_of(world, made);
+    DL_DELETE(account->app_passwords, there);
+    free(there);
+    while (entry.calls == 0)
+        world_turn(world);
+    assert_int_equal(entry.code, ERROR_DENIED);
+    json_decref(made);
 }
 
 static void throttling(void **state)
@@ -242,6 +448,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(the_password),
         TEST(app_passwords),
+        TEST(disuse),
+        TEST(use_is_noted),
+        TEST(full_of_browsers),
+        TEST(its_own),
+        TEST(revoked_meanwhile),
         TEST(throttling),
         TEST(many_at_once),
         TEST(cancelled),
