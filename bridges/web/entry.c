@@ -224,24 +224,26 @@ static bool starts_with(struct bytes text, const char *prefix)
     return text.size >= size && strncasecmp((const char *)text.data, prefix, size) == 0;
 }
 
+static bool same_at(const char *scheme, unsigned usual_port, struct bytes origin, struct bytes host)
+{
+    struct authority from, here;
+    size_t skip = strlen(scheme);
+    return starts_with(origin, scheme) &&
+           read_authority(&from, bytes_of(origin.data + skip, origin.size - skip)) &&
+           read_authority(&here, host) &&
+           (from.port != 0 ? from.port : usual_port) == (here.port != 0 ? here.port : usual_port) &&
+           strcasecmp(from.host, here.host) == 0;
+}
+
 bool entry_origin_same(struct bytes origin, struct bytes host, bool secure)
 {
-    const char *scheme = secure ? "https://" : "http://";
-    unsigned usual = secure ? PORT_HTTPS : PORT_HTTP;
-    struct authority from, here;
-    if (!starts_with(origin, scheme))
-        return false;
-    size_t skip = strlen(scheme);
-    if (!read_authority(&from, bytes_of(origin.data + skip, origin.size - skip)) ||
-        !read_authority(&here, host))
-        return false;
-    return (from.port != 0 ? from.port : usual) == (here.port != 0 ? here.port : usual) &&
-           strcasecmp(from.host, here.host) == 0;
+    return same_at("https://", PORT_HTTPS, origin, host) ||
+           (!secure && same_at("http://", PORT_HTTP, origin, host));
 }
 
 bool entry_origin_may_irc(const struct site *site, struct bytes origin, struct bytes host, bool secure)
 {
-    if (entry_origin_same(origin, host, secure))
+    if (origin.size == 0 || entry_origin_same(origin, host, secure))
         return true;
     for (size_t i = 0; i < site->origin_count; i++) {
         const char *allowed = site->origins[i];

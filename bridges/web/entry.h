@@ -35,8 +35,10 @@ bool entry_token_right(struct bytes token, const struct entry *entry); /* in con
 /* Is this Host field one of ours: an address, localhost, or a name of the configuration, with or without a
  * port? */
 bool entry_host_known(const struct site *site, struct bytes host);
-/* Does the Origin field name the same host and port as the Host field, with the scheme of this connection? */
+/* Does the Origin field name the same host and port as the Host field, with the scheme of this connection? In
+ * plain https will do too: then a proxy in front of us ended TLS, for nothing else can be there. */
 bool entry_origin_same(struct bytes origin, struct bytes host, bool secure);
+/* No Origin (`origin` is empty) is no browser, which may. */
 bool entry_origin_may_irc(const struct site *site, struct bytes origin, struct bytes host, bool secure);
 
 #endif

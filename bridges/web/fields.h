@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef RETROGATE_WEB_FIELDS_H
+#define RETROGATE_WEB_FIELDS_H
+
+#include "entry.h"
+
+/* Header fields of a request, read as far as we need them. Pure. */
+
+bool fields_accept_gzip(struct bytes accept_encoding);
+/* Is the contents' tag, "<hash>" or "<hash>-gz", among those of an If-None-Match? */
+bool fields_match(struct bytes if_none_match, const char *hash);
+bool fields_are_json(struct bytes content_type);
+bool fields_upgrade(struct bytes upgrade, const char *protocol); /* is it among those asked for? */
+/* "Basic " and base64 of account:password; false leaves *entry wiped. */
+bool fields_basic(struct entry *entry, struct bytes authorization);
+/* "Firefox on Linux": from a table, never text of the browser's own. */
+void fields_browser(char *out, size_t size, struct bytes user_agent);
+/* The seconds that "... wait 4 s ..." in the text of a refusal names; a few when it names none. */
+unsigned fields_wait(const char *text);
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: ISC */
+#include "setup.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "base/source.h"
+
+enum {
+    MAGIC = 0x73657475,
+    SYMBOLS = 16, /* of 5 bits each: nobody guesses 80 */
+    GROUP = 4,
+    TRIES = 5,
+};
+
+/* What the gateway was asked and has not answered. */
+struct asked {
+    uint32_t magic;
+    struct setup *setup;
+    uint64_t ticket;
+    uint64_t token;
+    bool adds;
+    setup_fn *done; /* NULL: nobody wants to know */
+    void *arg;
+    struct asked *prev, *next;
+};
+
+struct setup {
+    struct site *site;
+    struct gateway_session *session; /* NULL: there is no first run */
+    struct asked *asked;
+    uint64_t last_ticket;
+    unsigned wrong;
+    bool adding;
+};
+
+static void remove_file(const struct setup *setup)
+{
+    if (setup->site->setup_file != NULL)
+        unlink(setup->site->setup_file);
+}
+
+static bool write_all(int fd, const char *text)
+{
+    size_t size = strlen(text);
+    return write(fd, text, size) == (ssize_t)size && write(fd, "\n", 1) == 1;
+}
+
+static void write_file(const struct setup *setup)
+{
+    remove_file(setup);
+    int fd = open(setup->site->setup_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || !write_all(fd, setup->site->setup_code))
+        log_warn("web", "event=setup-code-not-written errno=%d", errno);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Groups of four, without the letters that look like others. */
+static void draw_code(struct setup *setup)
+{
+    static const char symbols[] = "0123456789abcdefghjkmnpqrstvwxyz";
+    char *at = setup->site->setup_code;
+    for (unsigned i = 0; i < SYMBOLS; i++) {
+        if (i > 0 && i % GROUP == 0)
+            *at++ = '-';
+        *at++ = symbols[random_below(&random_system, sizeof symbols - 1)];
+    }
+    *at = '\0';
+    setup->wrong = 0;
+    write_file(setup);
+}
+
+static void tell(const struct setup *setup)
+{
+    if (setup->site->changed != NULL)
+        setup->site->changed(setup->site->arg);
+}
+
+static void end_first_run(struct setup *setup)
+{
+    if (setup->site->setup_code[0] == '\0')
+        return;
+    OPENSSL_cleanse(setup->site->setup_code, sizeof setup->site->setup_code);
+    remove_file(setup);
+    tell(setup);
+}
+
+static void forget(struct asked *asked)
+{
+    DL_DELETE(asked->setup->asked, asked);
+    asked->magic = 0;
+    free(asked);
+}
+
+static void on_done(void *arg, json_t *result, const struct error *error)
+{
+    struct asked *asked = arg;
+    assert(asked->magic == MAGIC);
+    struct setup *setup = asked->setup;
+    setup_fn *done = asked->done;
+    void *done_arg = asked->arg;
+    bool some = json_array_size(json_object_get(result, "accounts")) > 0;
+    if (asked->adds)
+        setup->adding = false;
+    forget(asked);
+    if (error == NULL && (some || json_object_get(result, "accounts") == NULL))
+        end_first_run(setup);
+    if (done != NULL)
+        done(done_arg, result, error);
+}
+
+static uint64_t ask(struct setup *setup, const json_t *command, gateway_done_fn *answered, setup_fn *done,
+                    void *arg, struct error **error)
+{
+    struct asked *asked = command != NULL ? calloc(1, sizeof *asked) : NULL;
+    if (asked == NULL) {
+        error_set(error, ERROR_UNAVAILABLE, "out of memory; try again later");
+        return 0;
+    }
+    *asked = (struct asked){.magic = MAGIC, .setup = setup, .done = done, .arg = arg};
+    asked->token = gateway_do(setup->session, command, answered, asked, error);
+    if (asked->token == 0) {
+        free(asked);
+        return 0;
+    }
+    asked->ticket = ++setup->last_ticket;
+    DL_APPEND(setup->asked, asked);
+    return asked->ticket;
+}
+
+static uint64_t ask_accounts(struct setup *setup, gateway_done_fn *answered, setup_fn *done, void *arg,
+                             struct error **error)
+{
+    json_t *command = json_pack("{s:s}", "do", "account.list");
+    uint64_t ticket = ask(setup, command, answered, done, arg, error);
+    json_decref(command);
+    return ticket;
+}
+
+static void on_first_list(void *arg, json_t *result, const struct error *error)
+{
+    struct asked *asked = arg;
+    assert(asked->magic == MAGIC);
+    struct setup *setup = asked->setup;
+    bool none = error == NULL && json_array_size(json_object_get(result, "accounts")) == 0;
+    forget(asked);
+    if (none) {
+        draw_code(setup);
+        tell(setup);
+    } else {
+        remove_file(setup); /* of an earlier run */
+    }
+}
+
+/* The gateway stops: it answers nothing more. */
+static void on_ended(void *arg, const char *reason)
+{
+    struct setup *setup = arg;
+    static const struct error ended = {ERROR_UNAVAILABLE, "the gateway is stopping"};
+    (void)reason;
+    setup->session = NULL;
+    setup->adding = false;
+    while (setup->asked != NULL) {
+        struct asked *asked = setup->asked;
+        setup_fn *done = asked->done;
+        void *done_arg = asked->arg;
+        forget(asked);
+        if (done != NULL)
+            done(done_arg, NULL, &ended);
+    }
+}
+
+struct setup *setup_open(struct site *site, struct error **error)
+{
+    static const struct gateway_events events = {.ended = on_ended};
+    struct setup *setup = calloc(1, sizeof *setup);
+    if (setup == NULL) {
+        error_set(error, ERROR_INTERNAL, "out of memory");
+        return NULL;
+    }
+    setup->site = site;
+    if (site->setup_file == NULL)
+        return setup;
+    setup->session = gateway_operator(site->gateway);
+    if (setup->session != NULL)
+        gateway_listen(setup->session, &events, setup);
+    if (setup->session == NULL || ask_accounts(setup, on_first_list, NULL, NULL, error) == 0) {
+        error_set(error, ERROR_INTERNAL, "out of memory");
+        setup_close(setup);
+        return NULL;
+    }
+    return setup;
+}
+
+void setup_close(struct setup *setup)
+{
+    while (setup->asked != NULL) {
+        gateway_forget(setup->session, setup->asked->token);
+        forget(setup->asked);
+    }
+    if (setup->session != NULL)
+        gateway_logout(setup->session);
+    if (setup->site->setup_code[0] != '\0')
+        remove_file(setup);
+    OPENSSL_cleanse(setup->site->setup_code, sizeof setup->site->setup_code);
+    free(setup);
+}
+
+uint64_t setup_check(struct setup *setup, setup_fn *done, void *arg)
+{
+    return setup->session != NULL ? ask_accounts(setup, on_done, done, arg, NULL) : 0;
+}
+
+/* As people type it: in any case, with or without what stands between the groups. */
+static void plain_code(char out[SYMBOLS + 1], struct bytes text)
+{
+    size_t size = 0;
+    memset(out, 0, SYMBOLS + 1);
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        if (c == '-' || c == ' ')
+            continue;
+        if (size == SYMBOLS) {
+            out[0] = '\0'; /* too long */
+            return;
+        }
+        out[size++] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+}
+
+static bool code_right(const struct setup *setup, struct bytes code)
+{
+    char given[SYMBOLS + 1], right[SYMBOLS + 1];
+    plain_code(given, code);
+    plain_code(right, bytes_of_string(setup->site->setup_code));
+    bool same = CRYPTO_memcmp(given, right, SYMBOLS) == 0 && right[0] != '\0';
+    OPENSSL_cleanse(given, sizeof given);
+    OPENSSL_cleanse(right, sizeof right);
+    return same;
+}
+
+uint64_t setup_add(struct setup *setup, struct bytes code, const json_t *command, setup_fn *done, void *arg,
+                   struct error **error)
+{
+    if (setup->session == NULL || setup->site->setup_code[0] == '\0') {
+        error_set(
+            error, ERROR_DENIED,
+            "there is no first run: an account exists already, or the configuration says web.setup = no");
+        return 0;
+    }
+    if (!code_right(setup, code)) {
+        if (++setup->wrong >= TRIES) {
+            draw_code(setup);
+            tell(setup);
+            log_warn("web", "event=setup-code-changed reason=wrong-tries");
+        }
+        error_set(error, ERROR_DENIED,
+                  "the code is wrong; retrogatectl web shows the link with the present one");
+        return 0;
+    }
+    if (setup->adding) {
+        error_set(error, ERROR_EXISTS, "the first account is being made already; wait a little");
+        return 0;
+    }
+    uint64_t ticket = ask(setup, command, on_done, done, arg, error);
+    setup->adding = ticket != 0;
+    if (ticket != 0)
+        setup->asked->prev->adds = true; /* the last of the list */
+    return ticket;
+}
+
+void setup_forget(struct setup *setup, uint64_t ticket)
+{
+    struct asked *asked;
+    DL_FOREACH(setup->asked, asked)
+    {
+        if (asked->ticket == ticket)
+            asked->done = NULL;
+    }
+}
