@@ -107,7 +107,8 @@ static void run_line(struct client *client, char *line, size_t size)
         return;
     }
     if (memchr(line, '\0', size) != NULL || !utf8_valid(bytes_of(line, size))) {
-        client_standard(client, "FAIL", "*", "INVALID_UTF8", "Lines must be UTF-8; this one was not taken");
+        client_standard(client, "FAIL", "*", "INVALID_UTF8", NULL,
+                        "Lines must be UTF-8; this one was not taken");
         return;
     }
     struct message message;
@@ -121,7 +122,7 @@ static void run_line(struct client *client, char *line, size_t size)
 static bool logging_in(const struct client *client)
 {
     return client->phase < PHASE_UP && client->needs == 0 &&
-           (client->login != 0 || client->phase == PHASE_LOADING);
+           (client->login != 0 || client->phase >= PHASE_LOADING);
 }
 
 /* The bucket of flood control as one number: the time at which it will be full again. */

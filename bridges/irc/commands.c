@@ -118,6 +118,7 @@ static const struct command commands[] = {
     {"LINKS", WHEN_UP, 0, NULL, act_links},
     {"LIST", WHEN_UP, 0, NULL, act_list},
     {"LUSERS", WHEN_UP, 0, NULL, act_lusers},
+    {"MARKREAD", WHEN_UP, 0, NULL, act_markread},
     {"MODE", WHEN_UP, 1, NULL, act_mode},
     {"MONITOR", WHEN_UP, 1, NULL, act_monitor},
     {"MOTD", WHEN_UP, 0, NULL, act_motd},

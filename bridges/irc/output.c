@@ -132,10 +132,10 @@ void client_notice(struct client *client, const char *target, const char *format
 }
 
 void client_standard(struct client *client, const char *kind, const char *verb, const char *code,
-                     const char *text)
+                     const char *context, const char *text)
 {
     if (client_has(client, CAP_STANDARD_REPLIES))
-        client_say(client, NULL, client->site->name, kind, WORDS(verb, code), "%s", text);
+        client_say(client, NULL, client->site->name, kind, WORDS(verb, code, context), "%s", text);
     else
         client_say(client, NULL, client->site->name, "NOTICE",
                    WORDS(client->nick[0] != '\0' ? client->nick : "*"), "%s (%s)", text, code);

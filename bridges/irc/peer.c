@@ -121,6 +121,7 @@ void control_join(struct client *client)
 {
     client->in_control = true;
     channel_join(client, CONTROL_CHANNEL);
+    marker_join(client, CONTROL_CHANNEL, NULL);
     say_topic(client, CONTROL_CHANNEL, control_topic, client->site->created);
     peer_names(client, NULL);
 }
@@ -134,6 +135,7 @@ void peer_join(struct client *client, struct peer *peer)
     peer->query = false;
     peer_channel(peer, channel);
     channel_join(client, channel);
+    marker_join(client, channel, peer);
     say_topic(client, channel, peer->topic, peer->since);
     peer_names(client, peer);
 }
@@ -346,6 +348,7 @@ void peer_add_conversation(struct client *client, const json_t *conversation)
     peer->since = member_integer(conversation, "since");
     int64_t last = member_integer(conversation, "last");
     peer->last = last > peer->last ? last : peer->last;
+    peer->read = member_integer(conversation, "read");
     take_text(peer->state, sizeof peer->state, conversation, "state");
     take_text(peer->reason, sizeof peer->reason, conversation, "reason");
     take_text(peer->protection, sizeof peer->protection, conversation, "protection_text");
@@ -358,6 +361,7 @@ void peer_add_conversation(struct client *client, const json_t *conversation)
     }
     if (!peer->open && was_open)
         peer_part(client, peer, "The conversation was closed");
+    marker_update(client, peer);
 }
 
 void peer_gone(struct client *client, const json_t *gone)
@@ -372,6 +376,7 @@ void peer_gone(struct client *client, const json_t *gone)
     peer->reason[0] = '\0';
     peer->open = false;
     peer->conversation = 0;
+    peer->read = peer->read_known = peer->read_time = peer->read_asked = 0;
     show_state(client, peer);
     if (contact == 0)
         return;

@@ -237,6 +237,9 @@ static void finish(struct client *client)
         client->needs |= NEED_NICK;
         return;
     }
+    /* When the gateway refuses at once, this has been run to its end within the question. */
+    if (!marker_update_all(client) || client->phase != PHASE_LOADED)
+        return;
     client->phase = PHASE_UP;
     welcome(client);
     peer_join_all(client);

@@ -47,6 +47,7 @@ enum capability {
     CAP_AWAY_NOTIFY,
     CAP_BATCH,
     CAP_CAP_NOTIFY,
+    CAP_READ_MARKER,
     CAP_ECHO_MESSAGE,
     CAP_EXTENDED_JOIN,
     CAP_LABELED_RESPONSE,
@@ -72,11 +73,15 @@ struct peer {
     char state[24];
     char reason[REASON_SIZE];
     char protection[REASON_SIZE];
-    int64_t since; /* of the state, Unix milliseconds */
-    int64_t last;  /* newest line known */
-    int64_t heard; /* time of the last line that came in, Unix milliseconds; 0: none in this session */
+    int64_t since;      /* of the state, Unix milliseconds */
+    int64_t last;       /* newest line known */
+    int64_t heard;      /* time of the last line that came in, Unix milliseconds; 0: none in this session */
+    int64_t came;       /* that line, until this client has answered; 0: none */
+    int64_t read;       /* everything up to this line was read, here or elsewhere */
+    int64_t read_known; /* the line whose time is `read_time`; marker.c keeps these */
+    int64_t read_time;  /* Unix milliseconds; 0: nothing was read */
+    int64_t read_asked; /* the line whose time is being asked for; 0: none */
     bool open;
-    bool unread;        /* something came in that nobody said to have read */
     bool joined;        /* this client is in the channel */
     bool present;       /* shown as there: can talk, or could PATIENCE_MS ago */
     bool query;         /* this client last wrote to the nick, not to the channel */
@@ -201,9 +206,10 @@ void client_numeric(struct client *client, unsigned number, const char *const *w
 /* A notice of the gateway, in the channel or query named. */
 void client_notice(struct client *client, const char *target, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* A standard reply (FAIL, WARN, NOTE), or a notice to clients without the capability. */
+/* A standard reply (FAIL, WARN, NOTE), or a notice to clients without the capability. `context` is what it
+ * is about; NULL: nothing that could be named. */
 void client_standard(struct client *client, const char *kind, const char *verb, const char *code,
-                     const char *text);
+                     const char *context, const char *text);
 
 /* What is said between these is tied to the label: one line bears it, several are a batch, none is an ACK. */
 void client_label_begin(struct client *client, const char *label);
@@ -314,6 +320,13 @@ void talk_say(struct client *client, struct utterance *utterance, const char *te
 /* What the client itself said, given back to it when it asked for that (echo-message). */
 void talk_echo(struct client *client, const struct answer *answer, const struct stamp *stamp);
 
+/* --- marker.c: read positions
+ * ------------------------------------------------------------------------------------ */
+void marker_join(struct client *client, const char *channel, const struct peer *peer); /* behind JOIN */
+void marker_update(struct client *client, struct peer *peer); /* its position may have moved */
+/* Likewise all; true when every position can be told as a time. Otherwise registration_step() follows. */
+bool marker_update_all(struct client *client);
+
 /* --- control.c: the control channel
  * ------------------------------------------------------------------------------- */
 void control_said(struct client *client, const struct message *message);
@@ -351,5 +364,6 @@ act_fn act_join, act_part, act_topic, act_names, act_list, act_mode; /* channel.
 check_fn check_on_channel, check_topic, check_operator;
 act_fn act_who, act_whois, act_whowas, act_ison, act_userhost; /* who.c */
 act_fn act_monitor;                                            /* monitor.c */
+act_fn act_markread;                                           /* marker.c */
 
 #endif

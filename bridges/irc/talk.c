@@ -114,7 +114,7 @@ void talk_show(struct client *client, struct peer *peer, const json_t *line, con
     if (own) {
         talk_show_delivery(client, peer, line);
     } else if (!note) {
-        peer->unread = true;
+        peer->came = member_integer(line, "seq");
         peer->heard = time;
     }
 }
@@ -203,9 +203,10 @@ static void ignore_answer(struct client *client, const struct answer *answer)
 /* Who writes has read what was shown. */
 static void mark_read(struct client *client, struct peer *peer, int64_t seq)
 {
-    if (!peer->unread)
+    bool read = peer->came <= peer->read;
+    peer->came = 0;
+    if (read)
         return;
-    peer->unread = false;
     client_ask(client,
                json_pack("{s:s, s:I, s:I}", "do", "read", "conversation", (json_int_t)peer->conversation,
                          "seq", (json_int_t)seq),

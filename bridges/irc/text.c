@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -138,6 +139,29 @@ void text_time(char out[TEXT_TIME_SIZE], int64_t wall_ms)
     char date[24];
     strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
     snprintf(out, TEXT_TIME_SIZE, "%s.%03dZ", date, (int)ms);
+}
+
+/* `text` has a digit wherever the form has a 0, and its character elsewhere. */
+static bool has_form(const char *text, const char *form)
+{
+    for (; *form != '\0'; form++, text++) {
+        if (*form == '0' ? !isdigit((unsigned char)*text) : *text != *form)
+            return false;
+    }
+    return *text == '\0';
+}
+
+bool text_time_parse(const char *text, int64_t *wall_ms)
+{
+    struct tm parts = {0};
+    char again[TEXT_TIME_SIZE];
+    if (!has_form(text, "0000-00-00T00:00:00.000Z") ||
+        strptime(text, "%Y-%m-%dT%H:%M:%S", &parts) != text + sizeof "0000-00-00T00:00:00" - 1)
+        return false;
+    *wall_ms = (int64_t)timegm(&parts) * 1000 + strtol(text + sizeof "0000-00-00T00:00:00." - 1, NULL, 10);
+    /* So a 31 February is none. */
+    text_time(again, *wall_ms);
+    return strcmp(again, text) == 0;
 }
 
 void text_clock(char out[TEXT_TIME_SIZE], int64_t wall_ms)

@@ -32,6 +32,8 @@ bool text_is_action(const char *text, const char **body);
 /* "2026-11-23T14:29:39.123Z" of Unix milliseconds. */
 enum { TEXT_TIME_SIZE = 32 };
 void text_time(char out[TEXT_TIME_SIZE], int64_t wall_ms);
+/* The same back: exactly this form, a time that exists. */
+bool text_time_parse(const char *text, int64_t *wall_ms);
 /* "[14:29] ", local time. */
 void text_clock(char out[TEXT_TIME_SIZE], int64_t wall_ms);
 

@@ -17,6 +17,7 @@ struct fake_person {
     const char *handle, *state, *reason;
     int64_t last, change;
     bool open;
+    int64_t read;
 };
 
 struct fake_line {
@@ -66,8 +67,12 @@ static struct error fake_error = {.code = ERROR_LIMIT, .text = "the fake gateway
 static inline int64_t fake_person_add(struct gateway *gateway, const char *handle, const char *state,
                                       bool open)
 {
-    gateway->people[gateway->people_count] = (struct fake_person){
-        handle, state, strcmp(state, "can talk") == 0 ? "" : "nobody answers", 0, ++gateway->change, open};
+    gateway->people[gateway->people_count] =
+        (struct fake_person){.handle = handle,
+                             .state = state,
+                             .reason = strcmp(state, "can talk") == 0 ? "" : "nobody answers",
+                             .change = ++gateway->change,
+                             .open = open};
     return (int64_t)++gateway->people_count;
 }
 
@@ -86,6 +91,14 @@ static inline int64_t fake_line_add(struct gateway *gateway, int64_t conversatio
         strdup(text), strdup(label)};
     gateway->people[conversation - 1].last = ++gateway->seq;
     return gateway->seq;
+}
+
+static inline void fake_read(struct gateway *gateway, int64_t id, int64_t seq)
+{
+    if (seq <= gateway->people[id - 1].read)
+        return;
+    gateway->people[id - 1].read = seq;
+    gateway->people[id - 1].change = ++gateway->change;
 }
 
 static inline void fake_delivery(struct gateway *gateway, int64_t seq, const char *delivery)
@@ -129,10 +142,10 @@ static inline json_t *fake_person_json(const struct gateway *gateway, size_t ind
         json_object_set_new(object, "conversation", json_integer(id));
         return object;
     }
-    json_t *rest =
-        json_pack("{s:I, s:b, s:s, s:s, s:I, s:s, s:I}", "contact", id, "open", person->open, "state",
-                  person->state, "reason", person->reason, "since", (json_int_t)FAKE_TIME * 1000,
-                  "protection_text", "encrypted", "last", (json_int_t)person->last);
+    json_t *rest = json_pack("{s:I, s:b, s:s, s:s, s:I, s:s, s:I, s:I}", "contact", id, "open", person->open,
+                             "state", person->state, "reason", person->reason, "since",
+                             (json_int_t)FAKE_TIME * 1000, "protection_text", "encrypted", "last",
+                             (json_int_t)person->last, "read", (json_int_t)person->read);
     json_object_update(object, rest);
     json_decref(rest);
     return object;
@@ -197,7 +210,10 @@ static inline json_t *fake_history(const struct gateway *gateway, const json_t *
     json_t *list = json_array();
     int64_t conversation = fake_integer(command, "conversation"), max = fake_integer(command, "max");
     bool behind = json_object_get(command, "after") != NULL;
+    int64_t before = fake_integer(command, "before");
     for (int64_t seq = fake_integer(command, "after") + 1; seq <= gateway->seq; seq++) {
+        if (before != 0 && seq >= before)
+            break;
         if (gateway->lines[seq - 1].conversation != conversation)
             continue;
         if (behind && (int64_t)json_array_size(list) == max)
@@ -266,7 +282,11 @@ static inline json_t *fake_run_command(struct gateway *gateway, const json_t *co
         return json_pack("{s:[s]}", "lines", gateway->answer);
     if (strcmp(verb, "verb") == 0)
         return json_pack("{s:[s, s]}", "lines", "first answer", "second answer");
-    if (strcmp(verb, "typing") == 0 || strcmp(verb, "read") == 0)
+    if (strcmp(verb, "read") == 0 && id != 0) {
+        fake_read(gateway, id, fake_integer(command, "seq"));
+        return fake_person_json(gateway, (size_t)id - 1, true);
+    }
+    if (strcmp(verb, "typing") == 0)
         return json_object();
     return NULL;
 }
