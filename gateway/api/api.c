@@ -47,20 +47,20 @@ void api_free(struct api *api)
 
 /* --- going out */
 
-void client_send(struct api_client *client, struct api_text *text)
+void api_client_send(struct api_client *client, struct api_text *text)
 {
     if (!client->ended)
         client->io->send(client->arg, text);
 }
 
-void client_end(struct api_client *client, const char *reason)
+void api_client_end(struct api_client *client, const char *reason)
 {
     if (!client->ended)
         client->io->end(client->arg, reason);
     client->ended = true;
 }
 
-bool client_slow(const struct api_client *client)
+bool api_client_slow(const struct api_client *client)
 {
     return client->ended || client->io->queued(client->arg) >= API_QUEUE_MAX;
 }
@@ -70,7 +70,7 @@ static bool send_once(struct api_client *client, struct api_text *text)
 {
     if (text == NULL)
         return false;
-    client_send(client, text);
+    api_client_send(client, text);
     api_text_release(text);
     return true;
 }
@@ -79,7 +79,7 @@ static void answer_error(struct api_client *client, json_int_t id, const struct 
 {
     struct api_text *text = text_new();
     if (!send_once(client, text_finish(text, text != NULL && reply_error(&text->line, id, error))))
-        client_end(client, "out of memory");
+        api_client_end(client, "out of memory");
 }
 
 static void answer_done(struct api_client *client, json_int_t id, json_t *result)
@@ -130,16 +130,16 @@ static void on_more(void *arg)
         feed_more(client);
         return;
     }
-    client->more = client_slow(client);
+    client->more = api_client_slow(client);
     if (!client->more)
-        client_send(client, client->api->more);
+        api_client_send(client, client->api->more);
 }
 
 static void on_hint(void *arg, json_t *hint)
 {
     struct api_client *client = arg;
     assert(client->magic == CLIENT_MAGIC);
-    if (client_slow(client))
+    if (api_client_slow(client))
         return;
     struct api_text *text = text_new();
     send_once(client, text_finish(text, text != NULL && reply_hint(&text->line, hint)));
@@ -153,7 +153,7 @@ static void on_ended(void *arg, const char *reason)
     forget_commands(client);
     if (client->follower.feed != NULL)
         feed_leave(client);
-    client_end(client, reason);
+    api_client_end(client, reason);
 }
 
 static const struct gateway_events session_events = {on_more, on_hint, on_ended};

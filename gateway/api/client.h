@@ -42,8 +42,8 @@ struct api {
     struct api_text *more; /* {"more": true} */
 };
 
-void client_send(struct api_client *client, struct api_text *text);
-void client_end(struct api_client *client, const char *reason);
-bool client_slow(const struct api_client *client); /* so much is unsent that news waits; or it ended */
+void api_client_send(struct api_client *client, struct api_text *text);
+void api_client_end(struct api_client *client, const char *reason);
+bool api_client_slow(const struct api_client *client); /* so much is unsent that news waits; or it ended */
 
 #endif

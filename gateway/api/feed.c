@@ -77,7 +77,7 @@ static void on_page(void *arg, json_t *result, const struct error *error);
 static bool pull(struct api_client *client, struct error **error)
 {
     struct follower *follower = &client->follower;
-    if (!follower->hungry || follower->pull != 0 || client_slow(client) ||
+    if (!follower->hungry || follower->pull != 0 || api_client_slow(client) ||
         pulled_from(follower->feed, follower->at))
         return true;
     json_t *ask =
@@ -105,7 +105,7 @@ static void serve(struct api_client *client)
     struct error *error = NULL;
     if (!pull(client, &error)) {
         detach(client);
-        client_end(client, error->text);
+        api_client_end(client, error->text);
     }
     error_free(error);
 }
@@ -126,14 +126,14 @@ static void take(struct api_client *client, const struct page *page)
     struct follower *follower = &client->follower;
     if (follower->at != page->from)
         return;
-    if (client_slow(client)) {
+    if (api_client_slow(client)) {
         follower->hungry = true;
         return;
     }
     /* What became visible between the pull and a log-in is told to neither by its session. */
     follower->hungry = page->more || (follower->epoch < 0 && client != page->puller);
     if (!page->empty || page->to != follower->at || page->epoch != follower->epoch)
-        client_send(client, page->text);
+        api_client_send(client, page->text);
     follower->at = page->to;
     follower->epoch = page->epoch;
 }
@@ -169,7 +169,7 @@ static void on_page(void *arg, json_t *result, const struct error *error)
         }
     } else {
         detach(client);
-        client_end(client, error->text);
+        api_client_end(client, error->text);
     }
     api_text_release(page.text);
     serve_all(feed);
