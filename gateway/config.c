@@ -399,6 +399,15 @@ size_t config_list(const struct config *config, enum config_key key, const char 
     return split(copy, words, max);
 }
 
+size_t config_addresses(const struct config *config, enum config_key key, struct sockaddr_storage *out)
+{
+    const char *words[CONFIG_LIST_MAX];
+    size_t count = config_list(config, key, words, CONFIG_LIST_MAX);
+    for (size_t i = 0; i < count; i++)
+        address_parse(&out[i], words[i], 0, NULL);
+    return count;
+}
+
 const char *config_name(enum config_key key)
 {
     static char name[64];

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 #include "base/error.h"
 
@@ -60,6 +61,8 @@ bool config_yes(const struct config *config, enum config_key key);
 /* The words of a list, separated by white space or commas; returns how many there are, at most `max`. They
  * live until the next call for this key. */
 size_t config_list(const struct config *config, enum config_key key, const char *words[], size_t max);
+/* Likewise a list of addresses, at most CONFIG_LIST_MAX. */
+size_t config_addresses(const struct config *config, enum config_key key, struct sockaddr_storage *out);
 
 /* "section.key" and the default text, for tests that hold the documents against the table. */
 const char *config_name(enum config_key key);

@@ -14,10 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "irc/irc.h"
-#include "base/address.h"
 #include "base/log.h"
-#include "base/tls.h"
+#include "bridges.h"
 #include "config.h"
 #include "control/control.h"
 #include "core/core.h"
@@ -28,7 +26,7 @@ struct daemon {
     const char *config_file;
     struct gateway *gateway;
     struct control *control;
-    struct irc *irc;
+    struct bridges bridges;
     uv_signal_t terminate, interrupt, hangup;
     bool stopping;
     int status;
@@ -113,15 +111,6 @@ static void keyring_path(char *out, size_t size)
 
 /* --- building the rooms */
 
-static size_t addresses_of(const struct config *config, enum config_key key, struct sockaddr_storage out[8])
-{
-    const char *words[8];
-    size_t count = config_list(config, key, words, 8);
-    for (size_t i = 0; i < count; i++)
-        address_parse(&out[i], words[i], 0, NULL);
-    return count;
-}
-
 /* Where the vault key is: NULL when a person gives it. */
 static const char *vault_key_file(const struct config *config, char *out, size_t size)
 {
@@ -159,8 +148,8 @@ static bool open_gateway(struct daemon *daemon, struct error **error)
     };
     options.friends.dns = dns[0] != '\0' ? dns : NULL;
     options.friends.proxy = proxy[0] != '\0' ? proxy : NULL;
-    options.friends.listen_count = addresses_of(config, CONFIG_NODE_LISTEN, options.friends.listen);
-    options.friends.announce_count = addresses_of(config, CONFIG_NODE_ANNOUNCE, options.friends.announce);
+    options.friends.listen_count = config_addresses(config, CONFIG_NODE_LISTEN, options.friends.listen);
+    options.friends.announce_count = config_addresses(config, CONFIG_NODE_ANNOUNCE, options.friends.announce);
     options.router.forward_per_second = config_number(config, CONFIG_NODE_FORWARD_RATE);
     daemon->gateway = gateway_open(&daemon->loop, &options, error);
     return daemon->gateway != NULL;
@@ -174,68 +163,6 @@ static bool open_control(struct daemon *daemon, struct error **error)
         return false;
     daemon->control = control_open(&daemon->loop, path, mode, daemon->gateway, error);
     return daemon->control != NULL;
-}
-
-/* The certificate for people's clients; our own is made when none is configured. */
-static SSL_CTX *client_tls(const struct config *config, struct error **error)
-{
-    const char *certificate = config_text(config, CONFIG_TLS_CERTIFICATE),
-               *key = config_text(config, CONFIG_TLS_KEY);
-    char own_certificate[512], own_key[512];
-    if (certificate[0] == '\0') {
-        const char *directory = config_text(config, CONFIG_NODE_DIRECTORY);
-        snprintf(own_certificate, sizeof own_certificate, "%s/tls-certificate.pem", directory);
-        snprintf(own_key, sizeof own_key, "%s/tls-key.pem", directory);
-        if (!tls_make_self_signed(own_certificate, own_key, config_text(config, CONFIG_IRC_NAME), error))
-            return NULL;
-        certificate = own_certificate;
-        key = own_key;
-    }
-    return tls_server_context(certificate, key, error);
-}
-
-static bool open_irc(struct daemon *daemon, struct error **error)
-{
-    const struct config *config = daemon->config;
-    struct sockaddr_storage plain[8], tls[8];
-    struct irc_listen listen[16];
-    size_t plain_count = addresses_of(config, CONFIG_IRC_LISTEN, plain);
-    size_t tls_count = addresses_of(config, CONFIG_IRC_LISTEN_TLS, tls);
-    if (plain_count + tls_count == 0)
-        return true;
-    for (size_t i = 0; i < plain_count; i++)
-        listen[i] = (struct irc_listen){plain[i], false};
-    for (size_t i = 0; i < tls_count; i++)
-        listen[plain_count + i] = (struct irc_listen){tls[i], true};
-    struct irc_options options = {
-        .name = config_text(config, CONFIG_IRC_NAME),
-        .listen = listen,
-        .listen_count = plain_count + tls_count,
-        .plain_anywhere = config_yes(config, CONFIG_IRC_PLAIN_ANYWHERE),
-        .clients = config_number(config, CONFIG_IRC_CLIENTS),
-        .clients_per_address = config_number(config, CONFIG_IRC_CLIENTS_PER_ADDRESS),
-        .replay_lines = config_number(config, CONFIG_IRC_REPLAY_LINES),
-    };
-    if (tls_count > 0 && (options.tls = client_tls(config, error)) == NULL)
-        return false;
-    daemon->irc = irc_open(&daemon->loop, daemon->gateway, &options, error);
-    SSL_CTX_free(options.tls);
-    return daemon->irc != NULL;
-}
-
-static void tell_listening(struct daemon *daemon)
-{
-    json_t *listening = json_object(), *irc = json_array();
-    const struct sockaddr_storage *address;
-    for (size_t i = 0; daemon->irc != NULL && (address = irc_listening(daemon->irc, i)) != NULL; i++) {
-        char text[64];
-        address_format(text, sizeof text, (const struct sockaddr *)address);
-        json_array_append_new(irc, json_string(text));
-        log_info("main", "event=listening bridge=irc address=%s", text);
-    }
-    json_object_set_new(listening, "irc", irc);
-    gateway_set_listening(daemon->gateway, listening);
-    json_decref(listening);
 }
 
 static void set_log_level(const struct config *config)
@@ -258,10 +185,9 @@ static void gateway_closed(void *arg)
     uv_close((uv_handle_t *)&daemon->hangup, NULL);
 }
 
-static void irc_closed(void *arg)
+static void bridges_closed(void *arg)
 {
     struct daemon *daemon = arg;
-    daemon->irc = NULL;
     gateway_close(daemon->gateway, gateway_closed, daemon);
 }
 
@@ -275,10 +201,7 @@ static void stop(struct daemon *daemon)
     if (daemon->control != NULL)
         control_close(daemon->control);
     daemon->control = NULL;
-    if (daemon->irc != NULL)
-        irc_close(daemon->irc, irc_closed, daemon);
-    else
-        irc_closed(daemon);
+    bridges_close(&daemon->bridges, bridges_closed, daemon);
 }
 
 static void on_stop_signal(uv_signal_t *signal, int number)
@@ -294,21 +217,17 @@ static void on_reload_signal(uv_signal_t *signal, int number)
     (void)number;
     struct daemon *daemon = signal->data;
     struct error *error = NULL;
+    if (daemon->stopping)
+        return;
     struct config *config = config_load(daemon->config_file, &error);
-    SSL_CTX *tls = NULL;
     notify("RELOADING=1");
-    if (config != NULL && config_text(config, CONFIG_IRC_LISTEN_TLS)[0] != '\0')
-        tls = client_tls(config, &error);
-    if (error != NULL) {
+    if (config == NULL || !bridges_reload(&daemon->bridges, config, &error)) {
         log_error("main", "event=reload-refused error=\"%s\"", error->text);
         error_free(error);
         config_free(config);
         notify("READY=1");
         return;
     }
-    if (daemon->irc != NULL && tls != NULL)
-        irc_set_tls(daemon->irc, tls);
-    SSL_CTX_free(tls);
     set_log_level(config);
     gateway_set_node_name(daemon->gateway, config_text(config, CONFIG_NODE_NAME));
     for (size_t key = 0; key < CONFIG_KEYS; key++) {
@@ -360,13 +279,13 @@ static int run(struct daemon *daemon)
     if (!open_gateway(daemon, &error))
         fatal("%s", error->text);
     listen_for_signals(daemon);
-    if (!open_control(daemon, &error) || !open_irc(daemon, &error)) {
+    if (!open_control(daemon, &error) ||
+        !bridges_open(&daemon->bridges, &daemon->loop, daemon->gateway, daemon->config, &error)) {
         log_error("main", "event=start-failed error=\"%s\"", error->text);
         error_free(error);
         daemon->status = 1;
         stop(daemon);
     } else {
-        tell_listening(daemon);
         gateway_on_ready(daemon->gateway, on_ready, daemon);
     }
     uv_run(&daemon->loop, UV_RUN_DEFAULT);

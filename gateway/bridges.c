@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC */
+#include "bridges.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "base/buffer.h"
+#include "base/log.h"
+#include "base/tls.h"
+#include "core/core.h"
+#include "irc/irc.h"
+
+/* A bridge's listeners: those in plain, then those with TLS. */
+struct listening {
+    struct sockaddr_storage addresses[2 * CONFIG_LIST_MAX];
+    size_t plain, count;
+};
+
+static struct listening read_listening(const struct config *config, enum config_key plain,
+                                       enum config_key tls)
+{
+    struct listening listening;
+    listening.plain = config_addresses(config, plain, listening.addresses);
+    listening.count = listening.plain + config_addresses(config, tls, listening.addresses + listening.plain);
+    return listening;
+}
+
+static bool is_any(const struct sockaddr_storage *address)
+{
+    char text[64];
+    return uv_ip_name((const struct sockaddr *)address, text, sizeof text) == 0 &&
+           (strcmp(text, "0.0.0.0") == 0 || strcmp(text, "::") == 0);
+}
+
+/* --- the certificate for people's clients */
+
+static bool wants_tls(const struct config *config)
+{
+    return config_text(config, CONFIG_IRC_LISTEN_TLS)[0] != '\0' ||
+           config_text(config, CONFIG_WEB_LISTEN_TLS)[0] != '\0';
+}
+
+static void add_addresses(struct buffer *names, const struct config *config, enum config_key key)
+{
+    struct sockaddr_storage addresses[CONFIG_LIST_MAX];
+    size_t count = config_addresses(config, key, addresses);
+    for (size_t i = 0; i < count; i++) {
+        char text[64];
+        if (!is_any(&addresses[i]) &&
+            uv_ip_name((const struct sockaddr *)&addresses[i], text, sizeof text) == 0)
+            buffer_printf(names, ",%s", text);
+    }
+}
+
+static bool make_own(const struct config *config, const char *certificate, const char *key,
+                     struct error **error)
+{
+    struct buffer names = buffer_make(8192);
+    const char *words[CONFIG_LIST_MAX];
+    size_t count = config_list(config, CONFIG_WEB_NAMES, words, CONFIG_LIST_MAX);
+    buffer_append_string(&names, config_text(config, CONFIG_IRC_NAME));
+    for (size_t i = 0; i < count; i++)
+        buffer_printf(&names, ",%s", words[i]);
+    add_addresses(&names, config, CONFIG_IRC_LISTEN_TLS);
+    add_addresses(&names, config, CONFIG_WEB_LISTEN_TLS);
+    const char *text = buffer_string(&names);
+    bool made = text != NULL ? tls_make_self_signed(certificate, key, text, error)
+                             : error_set(error, ERROR_INTERNAL, "out of memory");
+    buffer_free(&names);
+    return made;
+}
+
+/* The one configured, or our own. */
+static SSL_CTX *read_certificate(const struct config *config, struct error **error)
+{
+    const char *certificate = config_text(config, CONFIG_TLS_CERTIFICATE),
+               *key = config_text(config, CONFIG_TLS_KEY);
+    char own_certificate[512], own_key[512];
+    if (certificate[0] == '\0') {
+        const char *directory = config_text(config, CONFIG_NODE_DIRECTORY);
+        snprintf(own_certificate, sizeof own_certificate, "%s/tls-certificate.pem", directory);
+        snprintf(own_key, sizeof own_key, "%s/tls-key.pem", directory);
+        if (!make_own(config, own_certificate, own_key, error))
+            return NULL;
+        certificate = own_certificate;
+        key = own_key;
+    }
+    return tls_server_context(certificate, key, error);
+}
+
+/* --- what `status` tells */
+
+static void tell(const struct bridges *bridges)
+{
+    const struct sockaddr_storage *address;
+    char text[96];
+    json_t *irc = json_array();
+    for (size_t i = 0; bridges->irc != NULL && (address = irc_listening(bridges->irc, i)) != NULL; i++) {
+        address_format(text, sizeof text, (const struct sockaddr *)address);
+        json_array_append_new(irc, json_string(text));
+    }
+    json_t *listening = json_pack("{s:o}", "irc", irc);
+    gateway_set_listening(bridges->gateway, listening);
+    json_decref(listening);
+}
+
+static void log_listening(const char *bridge, const struct sockaddr_storage *address)
+{
+    char text[64];
+    address_format(text, sizeof text, (const struct sockaddr *)address);
+    log_info("main", "event=listening bridge=%s address=%s", bridge, text);
+}
+
+/* --- opening */
+
+static bool open_irc(struct bridges *bridges, uv_loop_t *loop, const struct config *config, SSL_CTX *tls,
+                     struct error **error)
+{
+    struct listening from = read_listening(config, CONFIG_IRC_LISTEN, CONFIG_IRC_LISTEN_TLS);
+    struct irc_listen listen[2 * CONFIG_LIST_MAX];
+    if (from.count == 0)
+        return true;
+    for (size_t i = 0; i < from.count; i++)
+        listen[i] = (struct irc_listen){from.addresses[i], i >= from.plain};
+    struct irc_options options = {
+        .name = config_text(config, CONFIG_IRC_NAME),
+        .listen = listen,
+        .listen_count = from.count,
+        .tls = tls,
+        .plain_anywhere = config_yes(config, CONFIG_IRC_PLAIN_ANYWHERE),
+        .clients = config_number(config, CONFIG_IRC_CLIENTS),
+        .clients_per_address = config_number(config, CONFIG_IRC_CLIENTS_PER_ADDRESS),
+        .replay_lines = config_number(config, CONFIG_IRC_REPLAY_LINES),
+    };
+    bridges->irc = irc_open(loop, bridges->gateway, &options, error);
+    for (size_t i = 0; bridges->irc != NULL && i < from.count; i++)
+        log_listening("irc", irc_listening(bridges->irc, i));
+    return bridges->irc != NULL;
+}
+
+bool bridges_open(struct bridges *bridges, uv_loop_t *loop, struct gateway *gateway,
+                  const struct config *config, struct error **error)
+{
+    SSL_CTX *tls = NULL;
+    *bridges = (struct bridges){.gateway = gateway};
+    if (wants_tls(config) && (tls = read_certificate(config, error)) == NULL)
+        return false;
+    bool opened = open_irc(bridges, loop, config, tls, error);
+    SSL_CTX_free(tls);
+    tell(bridges);
+    return opened;
+}
+
+bool bridges_reload(struct bridges *bridges, const struct config *config, struct error **error)
+{
+    if (!wants_tls(config))
+        return true;
+    SSL_CTX *tls = read_certificate(config, error);
+    if (tls == NULL)
+        return false;
+    if (bridges->irc != NULL)
+        irc_set_tls(bridges->irc, tls);
+    SSL_CTX_free(tls);
+    return true;
+}
+
+/* --- closing */
+
+static void irc_closed(void *arg)
+{
+    struct bridges *bridges = arg;
+    bridges->irc = NULL;
+    bridges->closed(bridges->arg);
+}
+
+/* After the web: its clients of IRC are given to the other. */
+static void web_closed(void *arg)
+{
+    struct bridges *bridges = arg;
+    bridges->web = NULL;
+    if (bridges->irc != NULL)
+        irc_close(bridges->irc, irc_closed, bridges);
+    else
+        irc_closed(bridges);
+}
+
+void bridges_close(struct bridges *bridges, void (*closed)(void *arg), void *arg)
+{
+    bridges->closed = closed;
+    bridges->arg = arg;
+    web_closed(bridges);
+}
