@@ -64,7 +64,7 @@ static void happen(struct gateway *gateway, struct peer *peer, struct api *api, 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct gateway gateway = {.epoch = 1, .visible[1] = 7, .page = 4, .waits = true};
+    struct gateway gateway = {.epoch = 1, .visible[1] = 7, .page = 4, .waits = true, .own_pulls = true};
     struct peer peers[2];
     unsigned turn = 0;
     struct api *api = api_new();
