@@ -5,6 +5,7 @@ import {link} from "../link.js";
 import {model} from "../model.js";
 import {moment, t} from "../words.js";
 import {makeInvite} from "./invites.js";
+import {stateMark} from "./line.js";
 import {openBox} from "./openbox.js";
 import {attempt, badge, button, card, empty, facts, field, fingerprintOf, handout, hint, keyed, lead, notice, textOf} from "./parts.js";
 
@@ -24,14 +25,14 @@ async function rename(contact) {
   const name = h("input", {value: contact.name, maxlength: 100});
   await dialog({
     title: t("contacts.rename"),
-    body: h("div.stack", {}, field(t("contacts.handle"), handle, t("contacts.handle_help")), field(t("contacts.name"), name)),
+    body: h("div.stack", {}, field(t("contacts.handle"), handle, t("contacts.handle_help")), field(t("friends.name"), name)),
     actions: [{text: t("app.cancel")}, {text: t("app.save"), kind: "primary",
       run: () => link.ask("contact.set", {contact: contact.id, handle: handle.value.trim(), name: name.value.trim()})}],
   });
 }
 
 async function remove(contact, app) {
-  if (!await confirmBox(t("contacts.remove_sure", {name: contact.name || contact.handle}), t("app.remove"))) return;
+  if (!await confirmBox(t("contacts.remove_sure", {name: contact.name || contact.handle}), t("contacts.remove"))) return;
   if (await attempt("contact.remove", {contact: contact.id})) {
     toast(t("contacts.removed"));
     app.go("#/contacts");
@@ -43,10 +44,10 @@ function detail(root, contact, app) {
   const key = h("div");
   const showKey = h("details", {ontoggle: async () => {
     if (!showKey.open || key.firstChild) return;
-    const text = await link.ask("contact.show", {contact: contact.id}).then((shown) => handout(t("contacts.key"), shown.key, {qr: false}),
+    const text = await link.ask("contact.show", {contact: contact.id}).then((shown) => handout(t("invites.own_block"), shown.key, {qr: false}),
       (failure) => notice("bad", textOf(failure)));
     replace(key, text);
-  }}, h("summary", {}, t("contacts.key")), key);
+  }}, h("summary", {}, t("invites.own_block")), key);
   const presence = h("div", {}, presenceChoice(contact));
   const parts = h("div.stack");
   const draw = () => {
@@ -61,15 +62,15 @@ function detail(root, contact, app) {
         talk ? button(t("contacts.talk"), () => app.go(`#/chat/${now.handle}`), {kind: "primary", sign: "chats"}) : null,
         button(t("invites.invite_them"), () => makeInvite(now), {kind: talk ? "" : "primary", sign: "invites"}),
         button(t("contacts.rename"), () => rename(now), {sign: "edit"}),
-        button(t("app.remove"), () => remove(now, app), {kind: "quiet danger", sign: "trash"})),
+        button(t("contacts.remove"), () => remove(now, app), {kind: "quiet danger", sign: "trash"})),
       talk ? null : notice("", t("contacts.no_talk")),
       card(t("contacts.who"), hint(t("contacts.compare")), fingerprintOf(now.fingerprint),
         facts([[t("contacts.since"), moment(now.created)],
-          [t("contacts.state"), talk ? `${t(`state.${talk.state.replaceAll(" ", "_")}`)}${talk.reason ? ` – ${talk.reason}` : ""}` : null],
+          [t("friends.state"), talk ? h("span.row", {}, stateMark(talk), talk.reason) : null],
           [t("contacts.protection"), talk?.protection_text]])));
   };
   draw();
-  root.append(h("div.page.stack", {}, h("a.back", {href: "#/contacts"}, t("contacts.all")), parts,
+  root.append(h("div.page", {}, h("a.back", {href: "#/contacts"}, t("contacts.all")), parts,
     card(t("contacts.reach"), presence), card(t("contacts.you"), persona()), h("div.card", {}, showKey)));
   const offs = [model.on("contacts", draw), model.on("conversations", draw)];
   return () => offs.forEach((off) => off());
@@ -77,8 +78,8 @@ function detail(root, contact, app) {
 
 /** Who I am towards my contacts: one PGP identity for all of them. */
 const persona = () => [hint(t("contacts.persona")),
-  facts([[t("contacts.name"), h("bdi", {}, model.account?.name ?? "")],
-    [t("contacts.fingerprint"), model.account?.fingerprint ? fingerprintOf(model.account.fingerprint) : null]]),
+  facts([[t("friends.name"), h("bdi", {}, model.account?.name ?? "")],
+    [t("friends.fingerprint"), model.account?.fingerprint ? fingerprintOf(model.account.fingerprint) : null]]),
   h("p", {}, h("a", {href: "#/invites"}, t("contacts.give_key")))];
 
 function row(contact) {
@@ -90,14 +91,13 @@ function row(contact) {
     replace(face, avatarOf(now.name || now.handle, now.fingerprint, talk?.avatar));
     name.textContent = now.name || now.handle;
     small.textContent = `${now.handle} · ${t(`contacts.presence_${now.presence}`)}`;
-    replace(state, talk ? badge(t(`state.${talk.state.replaceAll(" ", "_")}`), talk.state === "can talk" ? "good" : "", talk.state === "can talk" ? "check" : "clock")
-      : badge(t("contacts.no_conversation")));
+    replace(state, talk ? stateMark(talk) : badge(t("contacts.no_conversation")));
   };
   return {element, update};
 }
 
 function all(root, app) {
-  const list = h("ul.list", {role: "list", "aria-label": t("contacts.title")});
+  const list = h("ul.list", {role: "list", "aria-label": t("app.contacts")});
   const none = empty("contacts", t("contacts.none"), h("a.button.primary", {href: "#/guide"}, t("contacts.guide")));
   const fill = keyed(list, (contact) => contact.id, row);
   const draw = () => {
@@ -106,7 +106,7 @@ function all(root, app) {
     list.hidden = contacts.length === 0;
     none.hidden = !list.hidden;
   };
-  root.append(h("div.page.stack", {}, lead(t("contacts.about")),
+  root.append(h("div.page", {}, lead(t("contacts.about")),
     card(null, list, none),
     card(t("contacts.add"), openBox(app, {label: t("contacts.add_label"), help: t("contacts.add_help")})),
     card(t("contacts.you"), persona())));
@@ -117,6 +117,6 @@ function all(root, app) {
 
 export function open(root, params, app) {
   const contact = params.arg && [...model.contacts.values()].find(({handle}) => handle === params.arg);
-  app.title(contact ? contact.name || contact.handle : t("contacts.title"));
+  app.title(contact ? contact.name || contact.handle : t("app.contacts"));
   return contact ? detail(root, contact, app) : all(root, app);
 }

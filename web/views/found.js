@@ -68,7 +68,7 @@ function nameInKey(bytes) {
 
 function keyOfBlock(block) {
   const body = block.replace(/^-----.*$/gm, "").replace(/^[A-Za-z-]+: .*$/gm, "").replace(/^=[A-Za-z0-9+/]{4}$/m, "");
-  return { text: block, name: nameInKey(bytesOf(body)) };
+  return {text: block, name: nameInKey(bytesOf(body))};
 }
 
 // A certificate or short invite is records (tag, size, data), the last one a checksum (protocol 11, 2.1 and 2.2).
@@ -117,7 +117,7 @@ const unique = (list) => [...new Map(list.map((entry) => [entry.text, entry])).v
  *  others: [kind of link], secret: a secret key is in it} */
 export function find(text) {
   let rest = unfold(text);
-  const found = { invites: [], keys: [], nodes: [], others: [], secret: /BEGIN PGP PRIVATE KEY/.test(rest) };
+  const found = {invites: [], keys: [], nodes: [], others: [], secret: /BEGIN PGP PRIVATE KEY/.test(rest)};
   for (const [invite] of rest.matchAll(/[?&]rsInvite=[^&#\s]+/g)) {
     let value = invite.slice(10);
     try { value = decodeURIComponent(value); } catch { /* as it stands */ }
@@ -132,9 +132,9 @@ export function find(text) {
       try { return decodeURIComponent(raw); } catch { return raw; }
     };
     if (kind === "private_chat")
-      found.invites.push({ text, to: value("gpgid").toUpperCase(), expires: Number(value("time_stamp")) * 1000 });
+      found.invites.push({text, to: value("gpgid").toUpperCase(), expires: Number(value("time_stamp")) * 1000});
     else if (kind === "certificate")
-      found.keys.push({ text, name: value("name") || nameInKey(bytesOf(value("gpgbase64"))) });
+      found.keys.push({text, name: value("name") || nameInKey(bytesOf(value("gpgbase64")))});
     else
       found.others.push(kind);
     return "\n";

@@ -47,8 +47,8 @@ function row(friend, refresh) {
     body,
     h("div.row", {}, button(t("friends.connect"), () => act("friend.connect"), {sign: "refresh"}),
       button(t("friends.edit"), () => edit(friend).then(refresh), {sign: "edit"}),
-      button(t("app.remove"), async () => {
-        if (await confirmBox(t("friends.remove_sure", {name: friend.name}), t("app.remove"))) act("friend.remove");
+      button(t("contacts.remove"), async () => {
+        if (await confirmBox(t("friends.remove_sure", {name: friend.name}), t("contacts.remove"))) act("friend.remove");
       }, {kind: "quiet danger", sign: "trash"})),
     h("div.stack", {}, h("h3", {}, t("friends.fingerprint")), fingerprintOf(friend.fingerprint),
       facts([[t("friends.location"), h("code", {dir: "ltr"}, friend.location)], [t("friends.added_on"), moment(friend.added)]]))));
@@ -84,20 +84,20 @@ export function ownCertificate() {
 }
 
 export function open(root, params, app) {
-  app.title(t("friends.title"));
+  app.title(t("app.friends"));
   if (!model.operator) {
     const {total, up} = model.hello?.friends ?? {};
-    root.append(h("div.page.stack", {}, empty("friends", t("friends.not_operator"),
+    root.append(h("div.page", {}, empty("friends", t("friends.not_operator"),
       total === undefined ? null : h("p.hint", {}, t("friends.up_of", {n: total, up: number(up)})))));
     return undefined;
   }
-  const list = h("ul.list", {role: "list", "aria-label": t("friends.title")}), tries = h("ul.list", {role: "list"});
+  const list = h("ul.list", {role: "list", "aria-label": t("app.friends")}), tries = h("ul.list", {role: "list"});
   const none = empty("friends", t("friends.none")), noTries = hint(t("friends.no_attempts")), sum = h("p.hint", {role: "status"});
   none.hidden = true;
   const refresh = () => turn.now();
   const fill = keyed(list, (friend) => friend.location, (friend) => row(friend, refresh));
   const fillTries = keyed(tries, (entry) => entry.location, attemptRow);
-  root.append(h("div.page.stack", {}, lead(t("friends.about")),
+  root.append(h("div.page", {}, lead(t("friends.about")),
     card(null, sum, list, none),
     card(t("friends.add"), openBox(app, {label: t("friends.add_label"), help: t("friends.add_help"), heard: {friend: refresh}})),
     card(t("friends.own"), hint(t("friends.own_help")), ownCertificate()),

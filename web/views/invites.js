@@ -74,7 +74,7 @@ function row(linkOf, invite) {
 }
 
 export function open(root, params, app) {
-  app.title(t("invites.title"));
+  app.title(t("app.invites"));
   const list = h("ul.list", {role: "list", "aria-label": t("invites.list")});
   const none = empty("invites", t("invites.none"));
   // Changes tell no links: they are secrets of the account, given only when asked for.
@@ -92,7 +92,7 @@ export function open(root, params, app) {
     handout(t("invites.own_link"), text), h("details", {}, h("summary", {}, t("invites.own_block")), handout(t("invites.own_block"), key, {qr: false}))),
   (failure) => replace(own, notice("bad", textOf(failure)))).finally(() => own.removeAttribute("aria-busy"));
   const make = button(t("invites.make"), () => busy(make, makeInvite()), {kind: "primary", sign: "plus"});
-  root.append(h("div.page.stack", {}, lead(t("invites.about")),
+  root.append(h("div.page", {}, lead(t("invites.about")),
     card(t("invites.open_title"), openBox(app, {text: params.query.get("text") ?? ""})),
     card(t("invites.make_title"), hint(t("invites.make_help")), h("div.row", {}, make)),
     card(t("invites.list"), list, none),

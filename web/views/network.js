@@ -68,7 +68,7 @@ const sees = (role) => h("section.sees", {}, h("h3", {}, t(`network.role_${role}
   [["can", "eye"], ["cannot", "eye-off"]].map(([what, sign]) => h("p.row", {}, icon(sign, t(`network.${what}`)), h("span", {}, t(`network.${role}_${what}`)))));
 
 export function open(root, params, app) {
-  app.title(t("network.title"));
+  app.title(t("app.network"));
   let friends = [], tunnels = [], status = null, chosen = "me", width = 0;
   const rateOf = meter();
   const layers = ["lines", "people"].map((name) => svg("g", {class: `net-${name}`}));
@@ -77,7 +77,7 @@ export function open(root, params, app) {
   const panel = h("aside.card.stack.net-panel", {"aria-label": t("network.details")}, live, about);
   const table = h("div.stack");
   const nodeName = (key) => (key === "me" || key === "own" ? status?.name ?? t("network.here")
-    : key.startsWith("talk ") ? model.conversation(Number(key.slice(5)))?.handle ?? "?" : friends.find((friend) => friend.location === key)?.name ?? t("network.friends"));
+    : key.startsWith("talk ") ? model.conversation(Number(key.slice(5)))?.handle ?? "?" : friends.find((friend) => friend.location === key)?.name ?? t("app.friends"));
 
   function choose(key) {
     chosen = key;
@@ -175,14 +175,14 @@ export function open(root, params, app) {
       : talk ? [hint(t("network.far", {name: talk.handle})), h("a", {href: `#/chat/${talk.handle}`}, t("contacts.talk"))]
       : way ? [hint(t(way.relayed ? "network.passes" : "network.ends_here")),
         facts([[t("network.tunnels"), number(way.count)], [t("network.carried"), bytes(way.bytes)], [t("network.now"), rateText(rate(way.key))], [t("network.last"), ago(Date.now() - way.idle)]])]
-      : status ? facts([[t("network.friends"), t("friends.up_of", {n: status.friends.total, up: number(status.friends.up)})],
+      : status ? facts([[t("app.friends"), t("friends.up_of", {n: status.friends.total, up: number(status.friends.up)})],
         [t("network.tunnels"), t("network.tunnels_text", {own: number(status.tunnels.own), relayed: number(status.tunnels.relayed)})],
         [t("network.forwarded"), bytes(status.traffic.bytes_forwarded)], [t("network.up_since"), ago(Date.now() - status.uptime_ms)]])
       : hint(t("network.not_operator"))]);
     if (!table.parentElement.open) return;
     const cells = (tag, values) => h("tr", {}, values.map((value) => h(tag, tag === "th" ? {scope: "col"} : {}, value)));
     replace(table,
-      h("table", {}, h("caption", {}, t("network.friends")), h("thead", {}, cells("th", [t("friends.name"), t("friends.state"), t("network.now"), t("friends.round_trip")])),
+      h("table", {}, h("caption", {}, t("app.friends")), h("thead", {}, cells("th", [t("friends.name"), t("friends.state"), t("network.now"), t("friends.round_trip")])),
         h("tbody", {}, friends.map((entry) => cells("td", [h("bdi", {}, entry.name), t(`friends.state_${entry.state}`), rateText(rate(entry.location)), t("friends.ms", {n: Math.round(entry.rtt_us / 1000)})])))),
       h("table", {}, h("caption", {}, t("network.tunnels")), h("thead", {}, cells("th", [t("network.between"), t("network.tunnels"), t("network.now"), t("network.carried")])),
         h("tbody", {}, ways.map((entry) => cells("td", [entry.ends.map(nodeName).join(" – "), number(entry.count), rateText(rate(entry.key)), bytes(entry.bytes)])))));
@@ -193,7 +193,7 @@ export function open(root, params, app) {
     width = Math.round(entry.contentRect.width);
     draw();
   });
-  root.append(h("div.page.wide.stack", {}, lead(t(model.operator ? "network.about" : "network.not_operator")),
+  root.append(h("div.page.wide", {}, lead(t(model.operator ? "network.about" : "network.not_operator")),
     h("div.net-frame", {}, h("figure.card", {}, picture,
       h("figcaption.legend", {}, ["link", "own", "relayed"].map((kind) => h("span.row", {},
         svg("svg", {class: "net-key", viewBox: "0 0 32 8", "aria-hidden": "true"}, svg("g", {class: `net-line ${kind} up`}, svg("path", {d: "M0 4H32", "stroke-width": 3}))), t(`network.key_${kind}`))))), panel),

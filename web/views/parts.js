@@ -32,7 +32,7 @@ export function field(label, input, help) {
 
 /** options: [[value, text], …] */
 export const choice = (options, value, onchange) =>
-  h("select", {onchange: onchange && ((event) => onchange(event.target.value))},
+  h("select", {onchange: onchange && ((event) => onchange(event.target.value, event.target))},
     options.map(([key, text]) => h("option", {value: String(key), selected: String(key) === String(value)}, text)));
 
 export const toggle = (label, checked, onchange, help) => {
@@ -43,7 +43,7 @@ export const toggle = (label, checked, onchange, help) => {
 /** [[name, value], …]; rows without a value are left out. */
 export const facts = (rows) => h("dl.facts", {},
   rows.filter(([, value]) => value !== null && value !== undefined && value !== "")
-    .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    .map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 
 /** In groups of four, so that two people can read it to each other. */
 export const fingerprintOf = (fingerprint) =>

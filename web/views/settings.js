@@ -5,7 +5,7 @@ import {keep, setSetting, setting} from "../keep.js";
 import {Failure, link} from "../link.js";
 import {applyTheme, redraw} from "../main.js";
 import {model} from "../model.js";
-import {notifySettings} from "../notify.js";
+import {askNotifications} from "../notify.js";
 import {ago, bytes, languages, moment, number, setLanguage, t} from "../words.js";
 import {chooseAvatar} from "./avatar.js";
 import {attempt, badge, button, card, choice, empty, every, facts, field, fingerprintOf, hint, notice, textOf, toggle} from "./parts.js";
@@ -42,7 +42,7 @@ async function changePassword() {
 
 function account() {
   const face = h("span.big-avatar"), stateText = h("input", {maxlength: 200, value: model.account.state_text ?? ""});
-  const remove = button(t("app.remove"), () => attempt("account.set", {avatar: ""}), {kind: "quiet"});
+  const remove = button(t("contacts.remove"), () => attempt("account.set", {avatar: ""}), {kind: "quiet"});
   const file = h("input.hidden", {type: "file", accept: "image/*", tabindex: -1, "aria-hidden": "true", onchange: async () => {
     const [chosen] = file.files;
     file.value = "";
@@ -68,6 +68,16 @@ function account() {
   ]};
 }
 
+const notifications = () => field(t("settings.notify"), choice(["off", "hidden", "name", "text"].map((value) => [value, t(`settings.notify_${value}`)]),
+  setting("notify", "off"), async (value, select) => {
+    const answer = value === "off" ? "granted" : await askNotifications();
+    if (answer !== "granted") {
+      select.value = value = "off";
+      toast(t(answer === "unsupported" ? "settings.notify_unsupported" : "settings.notify_denied"), "bad");
+    }
+    setSetting("notify", value === "off" ? null : value);
+  }), t("settings.notify_help"));
+
 function device() {
   const leave = button(t("settings.sign_out"), async () => {
     if (await confirmBox(t("settings.sign_out_sure"), t("settings.sign_out"))) await busy(leave, told(link.signOut()));
@@ -82,7 +92,7 @@ function device() {
         setSetting("theme", value || null);
         applyTheme();
       }))),
-    card(t("settings.notifications"), notifySettings()),
+    card(t("settings.notifications"), notifications()),
     card(t("settings.this_device"), toggle(t("settings.own_device"), keep.own, (on) => keep.setOwn(on), t("settings.own_device_help")), h("div.row", {}, leave)),
   ]};
 }
@@ -139,7 +149,7 @@ async function removePerson(entry, refresh) {
   const done = await dialog({
     title: t("settings.person_remove", {name: entry.name}),
     body: h("div.stack", {}, notice("bad", t("settings.person_remove_text")), field(t("settings.type_name", {name: entry.name}), typed)),
-    actions: [{text: t("app.cancel")}, {text: t("app.remove"), kind: "danger", run: async () => {
+    actions: [{text: t("app.cancel")}, {text: t("contacts.remove"), kind: "danger", run: async () => {
       if (typed.value.trim() !== entry.name) throw new Error(t("settings.type_name", {name: entry.name}));
       await link.ask("account.remove", {account: entry.name, sure: true});
       return true;
@@ -156,7 +166,7 @@ function people() {
       h("div.grow.stack-tight", {}, h("strong", {}, h("bdi", {}, entry.name)), h("span.hint", {}, t("settings.person_since", {when: moment(entry.created)}))),
       entry.operator ? badge(t("settings.operator")) : null,
       entry.name === model.account.name ? badge(t("settings.you"), "good")
-        : button(t("app.remove"), () => removePerson(entry, refresh), {kind: "quiet danger", sign: "trash"}))));
+        : button(t("contacts.remove"), () => removePerson(entry, refresh), {kind: "quiet danger", sign: "trash"}))));
   };
   told(refresh());
   return {body: [card(t("settings.people"), hint(t("settings.people_help")), h("div.row", {}, button(t("settings.person_add"), () => addPerson(refresh), {kind: "primary", sign: "plus"})), list)]};
@@ -168,7 +178,7 @@ function vault() {
     if (await busy(unlock, attempt("unlock", {vault_key: key.value.trim()}))) toast(t("settings.unlocked"));
     key.value = "";
   }, {kind: "primary", sign: "lock-open"});
-  return h("div.stack", {}, notice("warn", t("settings.vault_locked")), field(t("settings.vault_key"), key), h("div.row", {}, unlock));
+  return h("div.stack", {}, notice("warn", t("settings.vault_help")), field(t("settings.vault_key"), key), h("div.row", {}, unlock));
 }
 
 function gateway() {
@@ -180,9 +190,9 @@ function gateway() {
     replace(shown, h("div.row", {}, badge(t(`settings.phase_${now.phase}`), now.phase === "ready" ? "good" : now.phase === "failed" ? "bad" : "warn"),
       badge(t(`settings.vault_${now.vault}`), now.vault === "open" ? "good" : "warn", now.vault === "open" ? "lock-open" : "lock")),
     now.phase_text ? hint(now.phase_text) : null, now.store.disk_full ? notice("bad", t("settings.disk_full")) : null,
-    facts([[t("settings.name"), now.name], [t("settings.version"), `retrogate ${now.version}`], [t("network.up_since"), ago(Date.now() - now.uptime_ms)],
+    facts([[t("friends.name"), now.name], [t("friends.version"), `retrogate ${now.version}`], [t("network.up_since"), ago(Date.now() - now.uptime_ms)],
       [t("settings.listening"), h("div", {dir: "ltr"}, listening(now.listening))],
-      [t("network.friends"), t("friends.up_of", {n: now.friends.total, up: number(now.friends.up)})],
+      [t("app.friends"), t("friends.up_of", {n: now.friends.total, up: number(now.friends.up)})],
       [t("network.tunnels"), t("network.tunnels_text", {own: number(now.tunnels.own), relayed: number(now.tunnels.relayed)})],
       [t("network.forwarded"), bytes(now.traffic.bytes_forwarded)], [t("settings.people"), number(now.accounts)]]),
     h("h3", {}, t("friends.fingerprint")), fingerprintOf(now.fingerprint));
