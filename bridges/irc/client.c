@@ -210,6 +210,11 @@ static void check_silence(struct client *client)
             client_end(client, "Registration took too long");
     } else if (now - client->heard >= 2 * site->idle_ms) {
         client_end(client, "Ping timeout");
+    } else if (client->held && now - client->probed >= site->idle_ms / PROBES) {
+        /* What is not read is not seen to close either, and what is queued of a client that has left would
+         * be worked off for as long as it takes. Writing to it, twice, shows that it has gone. */
+        client->probed = now;
+        client_say(client, NULL, NULL, "PING", NULL, "%s", site->name);
     } else if (now - client->heard >= site->idle_ms && !client->pinged) {
         client->pinged = true;
         client_say(client, NULL, NULL, "PING", NULL, "%s", site->name);

@@ -15,7 +15,7 @@ static void transmit(struct client *client, struct bytes line)
     client->bytes_out += line.size;
     if (client->io->write(client->io_arg, line.data, line.size))
         return;
-    /* The stream closes itself with "output limit". */
+    /* The stream is closing by itself. */
     client->phase = PHASE_ENDING;
 }
 

@@ -116,7 +116,11 @@ static void connection_timer_gone(uv_handle_t *handle)
 static bool io_write(void *arg, const void *data, size_t size)
 {
     struct connection *connection = arg;
-    return connection->stream != NULL && stream_write(connection->stream, data, size);
+    if (connection->stream == NULL)
+        return false;
+    if (stream_failed(connection->stream))
+        stream_abort(connection->stream, "gone");
+    return stream_write(connection->stream, data, size);
 }
 
 static size_t io_queued(void *arg)

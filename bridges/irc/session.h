@@ -23,6 +23,7 @@ enum {
     FLOOD_BURST_MS =
         6000, /* ... and sixty at once, for what clients ask when they have joined their channels */
     LOGIN_TRIES = 3,
+    PROBES = 24,         /* while input is held, in the time of silence before PING */
     SEEN_MS = 5000,      /* the cursor is kept at most this often */
     PATIENCE_MS = 30000, /* before a contact that cannot be reached leaves its channel */
 };
@@ -137,7 +138,8 @@ struct client {
     uint64_t started;  /* this and the next ones: monotonic milliseconds */
     uint64_t heard;
     bool pinged;
-    uint64_t flood; /* when the bucket will be full again */
+    uint64_t probed; /* when it was last written to because its input is held */
+    uint64_t flood;  /* when the bucket will be full again */
 
     char nick[NICK_SIZE], user[USER_SIZE], real[NAME_SIZE], away[AWAY_SIZE];
     bool invisible;

@@ -205,6 +205,11 @@ bool stream_write(struct stream *stream, const void *data, size_t size)
     return true;
 }
 
+bool stream_failed(const struct stream *stream)
+{
+    return stream->broken;
+}
+
 size_t stream_room(const struct stream *stream)
 {
     return stream->output.ceiling - buffer_size(&stream->output);

@@ -60,6 +60,8 @@ void stream_set_low_water(struct stream *stream, size_t want);
  */
 void stream_pause(struct stream *stream);
 void stream_resume(struct stream *stream);
+/* Reading or writing has failed: of a paused stream that is told only when what it received was taken. */
+bool stream_failed(const struct stream *stream);
 
 /* Sends what is queued, ends TLS and sending, waits for the far end to close too (so that what it still sends
  * does not destroy what it has not read), then calls `closed` with this reason; at most 2 s later. */

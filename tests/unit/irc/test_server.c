@@ -379,6 +379,25 @@ static void test_adopted(void **state)
     assert_true(irc_closed);
 }
 
+static void test_commands_of_who_has_left_are_dropped(void **state)
+{
+    (void)state;
+    enum { LINES = 20000, SOME = 100 }; /* sixty at once, then ten a second */
+    static const char line[] = "PRIVMSG &bob :hello\r\n";
+    open_server("127.0.0.1:0", NULL, (struct irc_options){.idle_ms = 4800});
+    dial(&people[0], NULL);
+    log_in(&people[0], "a");
+    for (int i = 0; i < LINES; i++)
+        assert_true(stream_write(people[0].stream, line, sizeof line - 1));
+    while (stream_queued(people[0].stream) > 0 && step())
+        ;
+    stream_abort(people[0].stream, "gone");
+    while (irc_clients(irc) > 0 && fake_count(&gateway, "say", NULL) < SOME && step())
+        ;
+    assert_int_equal(irc_clients(irc), 0);
+    assert_in_range(fake_count(&gateway, "say", NULL), 1, SOME - 1);
+}
+
 static void test_registration_ends_in_time(void **state)
 {
     (void)state;
@@ -421,6 +440,7 @@ int main(void)
         TEST(slow_client_is_dropped_and_nobody_notices),
         TEST(limit_per_address),
         TEST(adopted),
+        TEST(commands_of_who_has_left_are_dropped),
         TEST(registration_ends_in_time),
         TEST(refused_options),
     };
