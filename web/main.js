@@ -25,6 +25,7 @@ const STATE_LINE_MS = 2_500; // a link that comes back sooner is not worth a wor
 const root = document.getElementById("app");
 let shell = null;   // the parts of the page while signed in
 let current = null; // {name, arg, cleanup}
+let carried = null; // the query of go(), until its route is shown
 let pageTitle = "";
 
 /** "#/chat/alice?at=7" → {name: "chat", arg: "alice", query}. */
@@ -42,8 +43,13 @@ function parse(hash) {
 
 /** What a view may do with the shell around it. */
 const app = {
+  /** A query with `text` is handed over in memory: an invite has no place in the browser's history. */
   go(path) {
-    location.hash = path.replace(/^#?\/?/, "#/");
+    const [bare, query] = path.replace(/^#?\/?/, "#/").split("?");
+    carried = new URLSearchParams(query);
+    const target = carried.has("text") || !query ? bare : `${bare}?${query}`;
+    if (location.hash === target) showRoute();
+    else location.hash = target;
   },
   title(text) {
     pageTitle = text;
@@ -106,7 +112,9 @@ function makeShell() {
 
 async function showRoute() {
   if (!shell) return;
-  const {name, arg, query} = parse(location.hash);
+  const {name, arg, ...rest} = parse(location.hash);
+  const query = carried ?? rest.query;
+  carried = null;
   const route = routes[name];
   const first = current === null;
   current?.cleanup?.();

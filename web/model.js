@@ -357,7 +357,7 @@ export const model = {
     const conversation = model.conversations.get(id);
     if (!conversation || seq <= conversation.read || link.state !== "online") return;
     conversation.read = seq;
-    conversation.unread = 0;
+    if (seq >= conversation.last) conversation.unread = 0; // otherwise the gateway counts and tells
     emit("conversations");
     link.ask("read", {conversation: id, seq}).catch(() => {});
   },

@@ -1,3 +1,119 @@
 // SPDX-License-Identifier: ISC
-export function openList(root) { root.append("…"); }
-export function open() {}
+// The list of conversations, kept beside the open one; #/chats alone shows it on a phone.
+import {avatarOf, h, icon, iconButton, replace} from "../dom.js";
+import {model} from "../model.js";
+import {brief, t} from "../words.js";
+import {deliveryMark, excerpt, stateMark} from "./line.js";
+
+/** Who it is: the name they gave themselves, with the handle when it differs. */
+export const nameOf = (conversation) => conversation.name || conversation.handle;
+
+const lastTime = (conversation) => model.preview(conversation.id)?.time ?? conversation.since ?? conversation.created;
+
+function previewText(conversation) {
+  if (model.isTyping(conversation.id)) return h("span.thread-typing", {}, t("chats.typing"));
+  const line = model.preview(conversation.id);
+  if (!line) return line === null ? h("span", {}, conversation.reason) : "";
+  const text = excerpt(line.text);
+  if (line.direction !== "out") return h("span", {dir: "auto"}, text);
+  return [deliveryMark(line), h("span", {dir: "auto"}, t("chats.you", {text}))];
+}
+
+function fill(thread, conversation) {
+  const {unread} = conversation;
+  replace(thread,
+    avatarOf(nameOf(conversation), conversation.fingerprint, conversation.avatar),
+    h("span.thread-text", {},
+      h("span.thread-top", {},
+        h("bdi.thread-name", {}, nameOf(conversation)),
+        h("time.thread-time", {}, lastTime(conversation) ? brief(lastTime(conversation)) : "")),
+      h("span.thread-preview", {}, previewText(conversation)),
+      h("span.thread-foot", {}, stateMark(conversation),
+        unread ? h("span.thread-unread", {}, h("span", {"aria-hidden": "true"}, unread > 999 ? "999+" : unread),
+          h("span.hidden", {}, t("chats.unread", {n: unread}))) : null)));
+  thread.classList.toggle("has-unread", unread > 0);
+}
+
+export function openList(root, app) {
+  const threads = new Map(); // conversation id → its element, kept so that focus stays where it is
+  const filter = h("input", {type: "search", placeholder: t("chats.filter"), "aria-label": t("chats.filter"),
+    autocomplete: "off", spellcheck: "false", oninput: draw});
+  const list = h("ul.threads", {"aria-label": t("app.chats")});
+  const empty = h("div.empty", {hidden: true});
+  replace(root,
+    h("header.list-header", {}, h("h2", {}, t("app.chats")),
+      iconButton("search", t("chats.search_all"), () => app.go(`/chats?search=${encodeURIComponent(filter.value)}`)),
+      iconButton("plus", t("chats.open_invite"), () => app.go("/invites"))),
+    h("div.list-filter", {}, filter), list, empty);
+
+  // Arrow keys walk the list.
+  list.addEventListener("keydown", (event) => {
+    const step = {ArrowDown: 1, ArrowUp: -1}[event.key];
+    if (!step) return;
+    const links = [...list.querySelectorAll("a")];
+    links[links.indexOf(document.activeElement) + step]?.focus();
+    event.preventDefault();
+  });
+
+  function draw() {
+    const wanted = filter.value.trim().toLocaleLowerCase();
+    const all = [...model.conversations.values()];
+    const shown = all.filter(({handle, name}) => !wanted || `${handle} ${name ?? ""}`.toLocaleLowerCase().includes(wanted))
+      .sort((a, b) => (lastTime(b) ?? 0) - (lastTime(a) ?? 0) || b.last - a.last);
+    const here = decodeURIComponent(location.hash.match(/^#\/chat\/([^?]*)/)?.[1] ?? "");
+    for (const [id, item] of threads) {
+      if (shown.some((conversation) => conversation.id === id)) continue;
+      item.remove();
+      threads.delete(id);
+    }
+    shown.forEach((conversation, index) => {
+      if (!threads.has(conversation.id)) threads.set(conversation.id, h("li", {}, h("a.thread")));
+      const item = threads.get(conversation.id);
+      const thread = item.firstChild;
+      thread.href = `#/chat/${encodeURIComponent(conversation.handle)}`;
+      if (conversation.handle === here) thread.setAttribute("aria-current", "page");
+      else thread.removeAttribute("aria-current");
+      fill(thread, conversation);
+      // Moving an element takes its focus away: only where the order changed.
+      if (list.children[index] !== item) {
+        const focused = item.contains(document.activeElement);
+        list.insertBefore(item, list.children[index] ?? null);
+        if (focused) thread.focus();
+      }
+    });
+    list.hidden = shown.length === 0;
+    empty.hidden = shown.length > 0;
+    if (shown.length > 0) return;
+    if (all.length > 0) replace(empty, h("p", {}, t("chats.none_match")));
+    else {
+      replace(empty, icon("chats"), h("p", {}, t("chats.empty")),
+        h("a.button.primary", {href: "#/guide"}, t("chats.open_guide")),
+        h("a.button.quiet", {href: "#/invites"}, t("chats.open_invite")));
+    }
+  }
+
+  let due = false;
+  const soon = () => {
+    if (due) return;
+    due = true;
+    requestAnimationFrame(() => {
+      due = false;
+      draw();
+    });
+  };
+  for (const topic of ["conversations", "previews", "ready", "typing"]) model.on(topic, soon);
+  addEventListener("hashchange", soon);
+  setInterval(soon, 60_000); // "12:07" becomes "Monday" one day
+  draw();
+}
+
+/** Beside the list: the search over all conversations, or a friendly word. */
+export function open(root, {query}, app) {
+  if (query.has("search")) {
+    let left = false;
+    import("./search.js").then(({openSearch}) => left || openSearch(root, app, query.get("search")));
+    return () => (left = true);
+  }
+  replace(root, h("div.empty.wide-only", {}, icon("chats"), h("p", {}, t("chats.pick"))));
+  return undefined;
+}
