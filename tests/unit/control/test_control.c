@@ -340,6 +340,20 @@ static void hints_and_more_are_forwarded(void **state)
     desk_close(&desk);
 }
 
+static void the_operator_does_not_follow(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct end end = {0};
+    desk_open(&desk);
+    client_open(&desk, &end);
+    say(&end, "{\"id\":1,\"do\":\"follow\",\"after\":0}\n");
+    hear(&desk, &end, "{\"error\":{\"code\":\"denied\",\"text\":\"follow is for a session of an account;");
+    assert_int_equal(desk.gateway.asked, 0);
+    end_free(&desk.scene, &end);
+    desk_close(&desk);
+}
+
 static void a_slow_client_loses_hints_then_its_connection(void **state)
 {
     (void)state;
@@ -416,6 +430,7 @@ int main(void)
         cmocka_unit_test(open_commands_are_bounded_and_reading_waits),
         cmocka_unit_test(a_client_that_leaves_is_forgotten),
         cmocka_unit_test(hints_and_more_are_forwarded),
+        cmocka_unit_test(the_operator_does_not_follow),
         cmocka_unit_test(a_slow_client_loses_hints_then_its_connection),
         cmocka_unit_test(an_ended_session_closes_its_connection),
     };
