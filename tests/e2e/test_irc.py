@@ -101,6 +101,35 @@ def both_ways():
         client.close()
 
 
+def read_in_step():
+    """Read in one client is read in the others, and on the page, which says it as the JSON form does."""
+    one, two = (Irc(a, f"alice@{name}", PASSWORD, caps=f"{ALL} draft/read-marker") for name in ("one", "two"))
+    far = Irc(c, "carol", PASSWORD)
+    for client in (one, two):
+        client.expect(r"JOIN :?&carol")
+        client.expect(r"MARKREAD &carol ")
+    marks = []
+    for text in ("read me first", "read me second"):
+        far.send(f"PRIVMSG &alice :{text}")
+        for client in (one, two):
+            client.expect(f"PRIVMSG &carol :{text}")
+        marks.append(one.tags())
+    assert conversation(a, "alice", "carol")["unread"] >= 2
+    one.send(f"MARKREAD &carol timestamp={marks[0]['time']}")
+    for client in (one, two):
+        client.expect(rf"MARKREAD &carol timestamp={marks[0]['time']}")
+    assert conversation(a, "alice", "carol")["unread"] == 1
+    a.do("read", account="alice", conversation="carol", seq=int(marks[1]["msgid"].split("-")[1]))
+    for client in (one, two):
+        client.expect(rf"MARKREAD &carol timestamp={marks[1]['time']}")
+    assert conversation(a, "alice", "carol")["unread"] == 0
+    later = Irc(a, "alice@later", PASSWORD, caps=f"{ALL} draft/read-marker")
+    later.expect(r"JOIN :?&carol")
+    later.expect(rf"MARKREAD &carol timestamp={marks[1]['time']}")
+    for client in (one, two, far, later):
+        client.close()
+
+
 def typing():
     near, far = Irc(a, "alice", PASSWORD), Irc(c, "carol", PASSWORD)
     for client in (near, far):
@@ -350,7 +379,7 @@ def hostile():
 
 if __name__ == "__main__":
     try:
-        run(meeting, log_in, channels, both_ways, typing, long_lines, replay, irc_framework, libircclient, weechat,
+        run(meeting, log_in, channels, both_ways, read_in_step, typing, long_lines, replay, irc_framework, libircclient, weechat,
             presence, hostile)
     finally:
         end_programs()
