@@ -8,11 +8,12 @@ import {friendBadge, friendFacts} from "./friends.js";
 import {badge, every, facts, hint, keyed, lead} from "./parts.js";
 
 const POLL_MS = 2000;
-const LABELS_UP_TO = 16; // friends; more of them have their names in the panel and the table only
+const LABEL_ROOM = 46; // pixels of width for each friend; with less their names are in the panel and the table only
+const TWO_RINGS_FROM = 24; // friends
 const ROLES = ["operator", "friend", "relay", "contact", "observer"];
 
 const rateText = (rate) => t("network.rate", {size: bytes(rate)});
-const widthOf = (rate) => (1.5 + Math.min(6, Math.log2(1 + rate / 64))).toFixed(1);
+const widthOf = (rate, many) => ((1.5 + Math.min(4, Math.log2(1 + rate / 128) / 2)) * (many ? 0.6 : 1)).toFixed(1);
 const short = (text, most = 14) => ([...text].length > most ? `${[...text].slice(0, most - 1).join("")}…` : text);
 
 /** What comes out of two polls: bytes a second by key. */
@@ -45,23 +46,24 @@ function paths(tunnels) {
   return [...all.values()];
 }
 
+/** Where everything stands: friends in a ring (many of them in two), people beyond the friend that leads to them. */
 function placeAll(friends, far, width, height) {
-  const at = new Map([["me", [width / 2, height / 2]]]);
-  const ring = (keys, part, turn) => keys.forEach((key, i) => {
-    const angle = (i + turn) / keys.length * 2 * Math.PI - Math.PI / 2;
-    at.set(key, [width / 2 + Math.cos(angle) * (width / 2 - 40) * part, height / 2 + Math.sin(angle) * (height / 2 - 34) * part]);
+  const cx = width / 2, cy = height / 2, rx = cx - Math.min(60, width * 0.13), ry = cy - 34;
+  const at = new Map([["me", [cx, cy]]]), angles = new Map();
+  const put = (key, angle, part) => at.set(key, [cx + Math.cos(angle) * rx * part, cy + Math.sin(angle) * ry * part]);
+  const part = far.length ? 0.66 : 0.9, stagger = friends.length > TWO_RINGS_FROM ? 0.11 : 0;
+  friends.forEach((key, i) => {
+    angles.set(key, i / friends.length * 2 * Math.PI - Math.PI / 2);
+    put(key, angles.get(key), part + (i % 2 ? stagger : -stagger));
   });
-  ring(friends, far.length ? 0.62 : 0.86, 0);
-  // People stand behind the friend that their tunnel comes through.
-  const taken = new Map();
-  for (const {key, via} of far) {
-    const from = at.get(via) ?? at.get("me"), n = taken.get(via) ?? 0;
-    const base = from === at.get("me") ? taken.size : Math.atan2((from[1] - height / 2) / height, (from[0] - width / 2) / width);
-    const angle = base + (n % 2 ? -1 : 1) * Math.ceil(n / 2) * 0.32;
-    taken.set(via, n + 1);
-    at.set(key, [width / 2 + Math.cos(angle) * (width / 2 - 40), height / 2 + Math.sin(angle) * (height / 2 - 34)]);
-  }
-  return at;
+  const behind = new Map();
+  far.forEach(({key, via}, i) => {
+    const n = behind.get(via) ?? 0;
+    behind.set(via, n + 1);
+    put(key, angles.has(via) ? angles.get(via) + (n % 2 ? -1 : 1) * Math.ceil(n / 2) * 0.4 : i / far.length * 2 * Math.PI, 1);
+  });
+  const space = Math.PI * (rx + ry) * part / Math.max(1, friends.length);
+  return {at, r: Math.max(5, Math.min(20, space * (stagger ? 0.62 : 0.4)))};
 }
 
 const sees = (role) => h("section.sees", {}, h("h3", {}, t(`network.role_${role}`)),
@@ -69,7 +71,7 @@ const sees = (role) => h("section.sees", {}, h("h3", {}, t(`network.role_${role}
 
 export function open(root, params, app) {
   app.title(t("app.network"));
-  let friends = [], tunnels = [], status = null, chosen = "me", width = 0;
+  let friends = [], tunnels = [], status = null, chosen = "me", width = 0, rates = new Map();
   const rateOf = meter();
   const layers = ["lines", "people"].map((name) => svg("g", {class: `net-${name}`}));
   const picture = svg("svg", {class: "net", role: "group", "aria-label": t("network.picture")}, layers);
@@ -92,8 +94,8 @@ export function open(root, params, app) {
     return {element, update(line) {
       element.setAttribute("class", `net-line ${line.kind}${chosen === key ? " chosen" : ""}`);
       for (const path of element.children) path.setAttribute("d", line.d);
-      seen.setAttribute("stroke-width", widthOf(line.rate));
-      flow.setAttribute("visibility", line.rate > 0 ? "visible" : "hidden");
+      seen.setAttribute("stroke-width", widthOf(line.rate, friends.length > TWO_RINGS_FROM));
+      flow.setAttribute("visibility", line.rate > 0 && !line.kind.endsWith("offline") ? "visible" : "hidden");
       flow.style.animationDuration = `${Math.max(0.4, 3 - Math.round(Math.log2(1 + line.rate / 64)) / 3)}s`;
     }};
   });
@@ -133,7 +135,7 @@ export function open(root, params, app) {
 
   function draw() {
     if (!width) return;
-    const height = Math.max(320, Math.min(560, width * 0.62));
+    const height = Math.max(360, Math.min(580, width * 0.66));
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     picture.style.height = `${height}px`;
     const ways = paths(tunnels);
@@ -141,8 +143,7 @@ export function open(root, params, app) {
       const key = ends.find((end) => end.startsWith("talk ")) ?? `far ${ends.join("|")}`;
       return [key, {key, via: ends.find((end) => end !== key && end !== "own") ?? "me"}];
     })).values()].filter(({key}) => key.startsWith("talk "));
-    const at = placeAll(friends.map((friend) => friend.location), far, width, height);
-    const rates = rates_now;
+    const {at, r} = placeAll(friends.map((friend) => friend.location), far, width, height);
     const line = (a, b, bend) => {
       const [[x1, y1], [x2, y2], [cx, cy]] = [at.get(a) ?? at.get("me"), at.get(b) ?? at.get("me"), at.get("me")];
       const [mx, my] = bend ? [cx + ((x1 + x2) / 2 - cx) * 0.45, cy + ((y1 + y2) / 2 - cy) * 0.45] : [(x1 + x2) / 2, (y1 + y2) / 2];
@@ -153,10 +154,9 @@ export function open(root, params, app) {
     const arcs = ways.map((way) => ({key: way.key, kind: way.relayed ? "relayed" : "own", rate: rate(way.key),
       d: line(way.ends[0], way.ends[1], way.relayed)}));
     fillLines([...links, ...arcs]);
-    const r = Math.max(5, Math.min(20, width / 2 * 3.6 / Math.max(1, friends.length) / 2));
-    const nodes = [{key: "me", kind: "me", at: at.get("me"), r: 26, name: nodeName("me"), label: true, say: t("network.here_is", {name: nodeName("me")})},
+    const nodes = [{key: "me", kind: "me", at: at.get("me"), r: width < 480 ? 20 : 26, name: nodeName("me"), label: true, say: t("network.here_is", {name: nodeName("me")})},
       ...friends.map((friend) => ({key: friend.location, kind: friend.state, at: at.get(friend.location), r, name: friend.name,
-        label: friends.length <= LABELS_UP_TO || chosen === friend.location,
+        label: friends.length * LABEL_ROOM < width || chosen === friend.location,
         say: `${friend.name}, ${t(`friends.state_${friend.state}`)}, ${rateText(rate(friend.location))}`})),
       ...far.map(({key}) => ({key, kind: "far", at: at.get(key), r: 13, name: nodeName(key), label: true, say: t("network.far", {name: nodeName(key)})}))];
     nodeKeys.clear();
@@ -188,8 +188,7 @@ export function open(root, params, app) {
         h("tbody", {}, ways.map((entry) => cells("td", [entry.ends.map(nodeName).join(" – "), number(entry.count), rateText(rate(entry.key)), bytes(entry.bytes)])))));
   }
 
-  let rates_now = new Map();
-  const size = new ResizeObserver(([entry]) => {
+    const size = new ResizeObserver(([entry]) => {
     width = Math.round(entry.contentRect.width);
     draw();
   });
@@ -212,7 +211,7 @@ export function open(root, params, app) {
     friends = list.friends.sort((a, b) => a.name.localeCompare(b.name));
     ({tunnels} = tunnelList);
     status = state;
-    rates_now = rateOf(new Map([...friends.map((friend) => [friend.location, friend.bytes_in + friend.bytes_out]),
+    rates = rateOf(new Map([...friends.map((friend) => [friend.location, friend.bytes_in + friend.bytes_out]),
       ...paths(tunnels).map((way) => [way.key, way.bytes])]));
     draw();
   });
