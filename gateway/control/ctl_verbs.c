@@ -131,7 +131,7 @@ static void show_web(struct ctl *ctl, const json_t *command, const json_t *optio
     }
     if (json_array_size(pages) == 0)
         fputs("no page is served; see web.listen in retrogate.conf(5)\n", ctl->out);
-    if (link == NULL)
+    if (link == NULL || json_integer_value(json_object_get(result, "accounts")) > 0)
         return;
     fputs("\nThere is no account yet. Who opens this link makes the first one, an operator; give it to "
           "nobody else:\n",
