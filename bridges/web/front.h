@@ -5,9 +5,9 @@
 #include "site.h"
 
 /* Accepts, ends TLS, reads the first request head (deadline 10 s, at most 16 KiB), and hands the connection
- * on. In plain the head is only looked at (MSG_PEEK) and the socket itself goes; under TLS one end of a
- * socket pair goes, with the head already in it, and front.c carries bytes between that pair and the TLS
- * stream, bounded both ways. */
+ * on. HTTP in plain is only looked at (MSG_PEEK) and the socket itself goes. Under TLS one end of a socket
+ * pair goes, and a splice carries bytes between the pair and the TLS stream. So it does for every WebSocket,
+ * because somebody has to see that its frames are masked (live_frames.h). */
 struct front;
 
 struct front_takers {
@@ -21,6 +21,7 @@ struct front *front_open(struct site *site, const struct web_options *options,
                          const struct front_takers *takers, void *arg, struct error **error);
 void front_set_tls(struct front *front, SSL_CTX *tls);
 const struct sockaddr_storage *front_listening(const struct front *front, size_t index);
+bool front_secure(const struct front *front, size_t index); /* is it one of TLS? */
 unsigned front_connections(const struct front *front);
 /* Stops listening and drops what is not handed on; `closed` from the loop, when the last place is released.
  */

@@ -12,7 +12,7 @@
  * that, and a refused one closes with 4401. Further close codes: 4408 too slow, 4429 too many, 1001 shutting
  * down, 1003 binary, 1009 too large. */
 struct live;
-struct live *live_open(struct site *site, struct error **error);
+struct live *live_open(struct site *site, const struct web_options *options, struct error **error);
 bool live_take(struct live *live, int fd, struct place *place); /* as front_takers says */
 /* Ends its connections; `closed` from the loop. */
 void live_close(struct live *live, void (*closed)(void *arg), void *arg);

@@ -32,8 +32,13 @@ struct web_options {
     const char *files; /* a directory that is served in place of the files compiled in */
     const char
         *setup_file;  /* where the code that lets the first account be made is written, 0600; NULL: none */
-    unsigned clients; /* connections in all; default 1024 */
+    unsigned clients; /* connections in all; default 1024. One over TLS or of a WebSocket takes three file
+                         descriptors, another one */
     unsigned clients_per_address; /* default 128 */
+    unsigned head_ms;             /* until the first request's head is there; default 10 s */
+    unsigned quiet_ms;            /* silence of a WebSocket before a ping; default 60 s */
+    unsigned patience_ms; /* for the answer to a ping, and for one that takes nothing while something waits;
+                             default 30 s and twice that */
     /* Gives one end of a socket pair to the IRC bridge, as if accepted from `peer`. On false the caller
      * closes it. NULL: there is no IRC. */
     bool (*irc)(void *arg, int fd, const struct sockaddr_storage *peer, bool secure);
