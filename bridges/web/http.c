@@ -133,6 +133,24 @@ static struct visitor *visitor_of(struct MHD_Connection *connection)
     return visitor;
 }
 
+void request_suspend(struct request *request)
+{
+    request->suspended = true;
+    MHD_suspend_connection(request->connection);
+}
+
+void request_resume(struct request *request)
+{
+    struct http *http = request->http;
+    if (!request->suspended)
+        return;
+    request->suspended = false;
+    MHD_resume_connection(request->connection);
+    /* Nothing of its epoll tells the library. */
+    if (!http->closing)
+        uv_timer_start(&http->timer, on_timer, 0, 0);
+}
+
 /* Called with the head, with each piece of the body, with none when all has come, and after each resume. */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *data, size_t *size,
@@ -150,6 +168,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         if (request == NULL)
             return MHD_NO;
         *context = request;
+        request->http = http;
         DL_APPEND(http->requests, request);
         if (!request->answered)
             return MHD_YES;
@@ -163,8 +182,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         request_act(request);
     }
     if (!request->answered) {
-        request->suspended = true;
-        MHD_suspend_connection(connection);
+        request_suspend(request);
         return MHD_YES;
     }
     return request->response != NULL ? MHD_queue_response(connection, request->status, request->response)

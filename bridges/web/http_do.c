@@ -73,8 +73,7 @@ static ssize_t flow(void *arg, uint64_t position, char *into, size_t most)
     if (request->last_piece)
         return MHD_CONTENT_READER_END_OF_STREAM;
     /* Suspended first: the answer may be there at once. */
-    request->suspended = true;
-    MHD_suspend_connection(request->connection);
+    request_suspend(request);
     ask_piece(request, flow_on);
     return 0;
 }

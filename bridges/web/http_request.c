@@ -277,14 +277,6 @@ void request_act(struct request *request)
         request->route->act(request);
 }
 
-void request_resume(struct request *request)
-{
-    if (!request->suspended)
-        return;
-    request->suspended = false;
-    MHD_resume_connection(request->connection);
-}
-
 /* The answer to what was asked. */
 static void go_on(struct request *request, json_t *result, const struct error *error)
 {

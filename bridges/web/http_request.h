@@ -37,6 +37,7 @@ typedef void request_then(struct request *request, json_t *result, const struct 
 
 struct request {
     uint32_t magic;
+    struct http *http;
     struct site *site;
     struct setup *setup;
     struct MHD_Connection *connection;
@@ -72,7 +73,10 @@ bool request_body(struct request *request, const void *data, size_t size);
 void request_act(struct request *request);    /* when all of it has come and there is no answer yet */
 void request_cancel(struct request *request); /* asks nothing any more; a suspended one goes on */
 void request_free(struct request *request);
-void request_resume(struct request *request); /* lets a suspended connection go on */
+
+/* http.c: the connection waits until something is answered, and goes on. */
+void request_suspend(struct request *request);
+void request_resume(struct request *request);
 
 /* Each asks the gateway and calls `then` from the loop, or at once when it cannot be asked. */
 void request_login(struct request *request, const char *password, request_then *then);
