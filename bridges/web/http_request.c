@@ -29,7 +29,7 @@ struct api_route {
 static const struct api_route routes[] = {
     {"GET", "/api/1/session", NEEDS_NOTHING, 0, session_show},
     {"POST", "/api/1/session", NEEDS_NOTHING, SMALL_BODY, session_begin},
-    {"DELETE", "/api/1/session", NEEDS_LOGIN, 0, session_end},
+    {"DELETE", "/api/1/session", NEEDS_LOGIN, 0, session_close},
     {"POST", "/api/1/setup", NEEDS_NOTHING, SMALL_BODY, session_first},
     {"POST", "/api/1/do", NEEDS_LOGIN, LARGE_BODY, command_do},
     {"GET", "/api/1/blob/", NEEDS_LOGIN, 0, blob_send},

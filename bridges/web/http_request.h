@@ -88,7 +88,7 @@ void request_logout(struct request *request);
 /* http_session.c, http_do.c: what the routes do. */
 void session_show(struct request *request);
 void session_begin(struct request *request);
-void session_end(struct request *request);
+void session_close(struct request *request);
 void session_first(struct request *request);
 void command_do(struct request *request);
 void blob_send(struct request *request);

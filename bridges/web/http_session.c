@@ -232,7 +232,7 @@ static void listed(struct request *request, json_t *result, const struct error *
         signed_out(request, NULL, error);
 }
 
-void session_end(struct request *request)
+void session_close(struct request *request)
 {
     request_do_new(request, json_pack("{s:s}", "do", "app_password.list"), listed);
 }
