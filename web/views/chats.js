@@ -2,6 +2,7 @@
 // The list of conversations, kept beside the open one; #/chats alone shows it on a phone.
 import {avatarOf, h, icon, iconButton, replace} from "../dom.js";
 import {model} from "../model.js";
+import {notifyHint} from "../notify.js";
 import {brief, t} from "../words.js";
 import {deliveryMark, excerpt, stateMark} from "./line.js";
 
@@ -25,7 +26,7 @@ function fill(thread, conversation) {
     avatarOf(nameOf(conversation), conversation.fingerprint, conversation.avatar),
     h("span.thread-text", {},
       h("span.thread-top", {},
-        h("bdi.thread-name", {}, nameOf(conversation)),
+        h("span.thread-name", {}, h("bdi", {}, nameOf(conversation))),
         h("time.thread-time", {}, lastTime(conversation) ? brief(lastTime(conversation)) : "")),
       h("span.thread-preview", {}, previewText(conversation)),
       h("span.thread-foot", {}, stateMark(conversation),
@@ -40,11 +41,12 @@ export function openList(root, app) {
     autocomplete: "off", spellcheck: "false", oninput: draw});
   const list = h("ul.threads", {"aria-label": t("app.chats")});
   const empty = h("div.empty", {hidden: true});
+  const hint = h("div");
   replace(root,
-    h("header.list-header", {}, h("h2", {}, t("app.chats")),
+    h("header.list-header", {}, h("h2", {tabindex: -1, "aria-level": location.hash.startsWith("#/chat/") ? 2 : 1}, t("app.chats")),
       iconButton("search", t("chats.search_all"), () => app.go(`/chats?search=${encodeURIComponent(filter.value)}`)),
       iconButton("plus", t("chats.open_invite"), () => app.go("/invites"))),
-    h("div.list-filter", {}, filter), list, empty);
+    h("div.list-filter", {}, filter), hint, list, empty);
 
   // Arrow keys walk the list.
   list.addEventListener("keydown", (event) => {
@@ -103,6 +105,11 @@ export function openList(root, app) {
   };
   for (const topic of ["conversations", "previews", "ready", "typing"]) model.on(topic, soon);
   addEventListener("hashchange", soon);
+  model.on("incoming", () => {
+    if (document.hasFocus() || hint.hasChildNodes()) return;
+    const node = notifyHint();
+    if (node) hint.append(node);
+  });
   setInterval(soon, 60_000); // "12:07" becomes "Monday" one day
   draw();
 }

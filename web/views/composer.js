@@ -9,7 +9,7 @@ import {number, t} from "../words.js";
 const BYTES_MOST = 65_536; // of one line (api.md)
 const TYPING_EVERY_MS = 4_000;
 const DRAFT_AFTER_MS = 300;
-const INVITE = /retroshare:\/\/\S+/i;
+const INVITE = /retroshare:\/\/\S+|-----BEGIN PGP PUBLIC KEY/i;
 
 export function makeComposer(conversation, app, said) {
   const {id} = conversation;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Contacts: who they are, how far they may reach you, and who you are towards them.
-import {avatarOf, confirmBox, dialog, h, replace, toast} from "../dom.js";
+import {avatarOf, confirmBox, dialog, h, icon, replace, toast} from "../dom.js";
 import {link} from "../link.js";
 import {model} from "../model.js";
 import {moment, t} from "../words.js";
@@ -49,15 +49,15 @@ function detail(root, contact, app) {
     replace(key, text);
   }}, h("summary", {}, t("invites.own_block")), key);
   const presence = h("div", {}, presenceChoice(contact));
-  const parts = h("div.stack");
+  const parts = h("div.stack.loose");
   const draw = () => {
     const now = model.contacts.get(contact.id);
     if (!now) return;
     contact = now;
     const name = now.name || now.handle;
+    app.setHeader(h("div.row.person", {}, h("a.icon-button", {href: "#/contacts", "aria-label": t("contacts.all"), title: t("contacts.all")}, icon("back")),
+      avatarOf(name, now.fingerprint, talk?.avatar), h("h1", {tabindex: -1}, h("bdi", {}, name), " ", h("small.hint", {}, h("bdi", {}, now.handle)))));
     replace(parts,
-      h("div.row.person", {}, avatarOf(name, now.fingerprint, talk?.avatar),
-        h("div.grow", {}, h("h2", {}, h("bdi", {}, name)), hint(h("bdi", {}, now.handle)))),
       h("div.row", {},
         talk ? button(t("contacts.talk"), () => app.go(`#/chat/${now.handle}`), {kind: "primary", sign: "chats"}) : null,
         button(t("invites.invite_them"), () => makeInvite(now), {kind: talk ? "" : "primary", sign: "invites"}),
@@ -70,7 +70,7 @@ function detail(root, contact, app) {
           [t("contacts.protection"), talk?.protection_text]])));
   };
   draw();
-  root.append(h("div.page", {}, h("a.back", {href: "#/contacts"}, t("contacts.all")), parts,
+  root.append(h("div.page", {}, parts,
     card(t("contacts.reach"), presence), card(t("contacts.you"), persona()), h("div.card", {}, showKey)));
   const offs = [model.on("contacts", draw), model.on("conversations", draw)];
   return () => offs.forEach((off) => off());

@@ -5,7 +5,7 @@
 const KINDS_WITH_LONG_LINKS = /retroshare:\/\/(?:private_chat|certificate)\?\S*$/;
 const LINK = /retroshare:\/\/[^\s<>"'()[\]]+/g;
 const BLOCK = /-----BEGIN PGP PUBLIC KEY BLOCK-----[\s\S]*?-----END PGP PUBLIC KEY BLOCK-----/g;
-const NODE_BEGINS = /^(?:CQEG|ABA)/; // the first record: version 6, or a location
+const NODE_BEGINS = /^(?:CQEG|AB[A-D])/; // the first record: version 6, or a location of 16 bytes
 const NODES_MAX = 16, NODE_LINES_MAX = 100;
 const WRAPPED_AT_MOST = 100; // mail programs fold at 72 to 78; a whole link is longer than this
 const TEXT_MAX = 1 << 19;

@@ -66,8 +66,8 @@ function row(friend, refresh) {
 function attemptRow(entry) {
   const text = h("span.hint");
   return {
-    element: h("li.item.stack-tight", {}, h("strong", {}, t("friends.attempt", {key: entry.issuer})), text,
-      h("span.hint", {}, t(/another/.test(entry.reason) ? "friends.attempt_other" : "friends.attempt_do"))),
+    element: h("li.item", {}, h("div.stack-tight", {}, h("strong", {}, t("friends.attempt", {key: entry.issuer})), text,
+      h("span.hint", {}, t(/another/.test(entry.reason) ? "friends.attempt_other" : "friends.attempt_do")))),
     update: (now) => { text.textContent = `${now.address} · ${now.reason} · ${ago(now.last)} · ${t("friends.times", {n: now.count})}`; },
   };
 }

@@ -28,8 +28,11 @@ function step(count, name, ...children) {
   const element = h("li", {}, h("details.card.step", {}, h("summary.row", {}, mark, h("span.grow", {}, h("strong", {}, t(`guide.${name}`))), state),
     h("div.stack", {}, h("p", {}, t(`guide.${name}_text`)), children)));
   return {element, details: element.firstChild, set(kind, text) {
-    if (state.textContent === text && element.dataset.kind === kind) return;
+    const was = element.dataset.kind;
+    if (state.textContent === text && was === kind) return;
     element.dataset.kind = kind;
+    // Done under the person's eyes: on to the next one.
+    if (kind === "done" && was !== undefined && was !== kind && element.nextSibling) element.nextSibling.firstChild.open = true;
     replace(mark, kind === "done" ? icon("check") : count);
     replace(state, badge(text, kind === "done" ? "good" : kind === "wait" ? "warn" : ""));
   }};
@@ -103,9 +106,7 @@ export function open(root, params, app) {
     const [list, tries] = await Promise.all([link.ask("friend.list"), link.ask("attempts")]);
     fillFriends(list.friends);
     const up = list.friends.filter(({state}) => state === "up").length;
-    const had = friend.element.dataset.kind === "done";
     drawFriends({total: list.friends.length, up});
-    if (up && !had) person.details.open = true;
     replace(knocks, tries.attempts.map((entry) => notice("warn", t("guide.knock", {key: entry.issuer, address: entry.address}))));
   });
   const offs = [turn, model.on("contacts", drawTalks), model.on("conversations", drawTalks)];

@@ -228,7 +228,10 @@ export function makeLog(conversation, {names, actions}) {
     model.on(`lines:${id}`, draw),
     model.on("conversations", showJump),
     // After a restored backup, or when only what was kept here is shown: the tail anew.
-    model.on("ready", () => model.atNewest(id) || (sticking && told(model.newest(id)))),
+    model.on("ready", () => {
+      if (!model.atNewest(id) && sticking) told(model.newest(id));
+      seen();
+    }),
     model.on("incoming", (line) => {
       if (line.conversation !== id) return;
       announcer.append(h("p", {}, `${names.theirs()}: ${excerpt(line.text, 400)}`));

@@ -10,15 +10,15 @@ import {excerpt} from "./line.js";
 const BYTES_MOST = 256; // of what is searched for (api.md)
 const PAGE = 50;
 const AFTER_MS = 250;
-const AROUND = 60;      // letters shown before the place found
+const BEFORE_LETTERS = 60, AFTER_LETTERS = 140; // shown around the place found
 
 /** The part of a text around the place found, which is marked. */
 function shown(text, wanted) {
   const at = text.toLocaleLowerCase().indexOf(wanted.toLocaleLowerCase());
   if (at < 0) return excerpt(text, 160);
-  const from = Math.max(0, at - AROUND);
+  const from = Math.max(0, at - BEFORE_LETTERS);
   return [from > 0 ? "…" : "", text.slice(from, at), h("mark", {}, text.slice(at, at + wanted.length)),
-    excerpt(text.slice(at + wanted.length), 100)];
+    text.slice(at + wanted.length, at + AFTER_LETTERS)];
 }
 
 /** A field and what it finds; conversation: only there. picked(line) after a result was chosen. */

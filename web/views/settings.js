@@ -61,7 +61,7 @@ function account() {
     card(t("settings.account"), h("div.row", {}, face, h("div.stack", {}, h("strong", {}, h("bdi", {}, model.account.name)),
       h("div.row", {}, file, button(t("settings.avatar_choose"), () => file.click(), {sign: "image"}), remove))),
     hint(t("settings.avatar_help")),
-    h("div.row.end", {}, h("div.grow", {}, field(t("settings.state_text"), stateText, t("settings.state_text_help"))), save),
+    h("div.row.end", {}, h("div.grow", {}, field(t("settings.state_text"), stateText)), save), hint(t("settings.state_text_help")),
     toggle(t("settings.typing"), model.account.typing, (on) => attempt("account.set", {typing: on}), t("settings.typing_help"))),
     card(t("settings.key"), hint(t("settings.key_help")), fingerprintOf(model.account.fingerprint), h("p", {}, h("a", {href: "#/invites"}, t("contacts.give_key")))),
     card(t("settings.password"), h("div.row", {}, button(t("settings.password_change"), changePassword, {sign: "lock"}))),
@@ -69,13 +69,13 @@ function account() {
 }
 
 const notifications = () => field(t("settings.notify"), choice(["off", "hidden", "name", "text"].map((value) => [value, t(`settings.notify_${value}`)]),
-  setting("notify", "off"), async (value, select) => {
+  globalThis.Notification?.permission === "granted" ? setting("notify", "name") : "off", async (value, select) => {
     const answer = value === "off" ? "granted" : await askNotifications();
     if (answer !== "granted") {
       select.value = value = "off";
       toast(t(answer === "unsupported" ? "settings.notify_unsupported" : "settings.notify_denied"), "bad");
     }
-    setSetting("notify", value === "off" ? null : value);
+    setSetting("notify", value);
   }), t("settings.notify_help"));
 
 function device() {
