@@ -93,12 +93,13 @@ export const keep = {
   },
   forgetLines: (conversation) => use("lines", "readwrite", (box) => box.delete(ofConversation(conversation))),
   forgetAllLines: () => use("lines", "readwrite", (box) => box.clear()),
+  newestKept: (conversation) => keep.lines(conversation, 1).then(([line]) => line?.seq ?? 0),
   /** The newest ones, in order. */
-  async lines(conversation) {
+  async lines(conversation, most = LINES_READ) {
     const found = [];
     await use("lines", "readonly", (box) => {
       box.openCursor(ofConversation(conversation), "prev").onsuccess = ({target: {result: cursor}}) => {
-        if (!cursor || found.length >= LINES_READ) return;
+        if (!cursor || found.length >= most) return;
         found.unshift(cursor.value);
         cursor.continue();
       };
@@ -106,9 +107,12 @@ export const keep = {
     return found;
   },
 
+  async clear() {
+    for (const store of Object.keys(STORES)) await use(store, "readwrite", (box) => box.clear());
+  },
   async wipe() {
     setSetting("own", null);
     setSetting("account", null);
-    for (const store of Object.keys(STORES)) await use(store, "readwrite", (box) => box.clear());
+    await keep.clear();
   },
 };

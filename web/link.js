@@ -13,7 +13,6 @@ export class Failure extends Error {
 const BACK_OFF_MS = {first: 500, most: 20_000};
 const SILENCE_MS = 45_000; // without a word from the gateway this long it is asked
 const ANSWER_MS = 8_000;   // how long it may take to say hello
-const CLOSED_SIGNED_OUT = 4401;
 
 /** A small emitter: on(topic, fn) gives the function that takes it off again. */
 export function emitter() {
@@ -72,6 +71,13 @@ function forget(text) {
   for (const {reject} of waiting) reject(new Failure("lost", text));
 }
 
+/** The next try asks for the session first, so a channel that was closed with 4401 ends at the sign-in. */
+function again() {
+  clearTimeout(timer);
+  const limit = Math.min(BACK_OFF_MS.most, BACK_OFF_MS.first * 2 ** attempts++);
+  timer = setTimeout(connect, limit * (0.5 + Math.random() / 2));
+}
+
 function drop() {
   if (!socket) return;
   const old = socket;
@@ -79,12 +85,6 @@ function drop() {
   old.onopen = old.onmessage = old.onclose = null;
   old.close();
   forget(offlineText());
-}
-
-function again() {
-  clearTimeout(timer);
-  const limit = Math.min(BACK_OFF_MS.most, BACK_OFF_MS.first * 2 ** attempts++);
-  timer = setTimeout(connect, limit * (0.5 + Math.random() / 2));
 }
 
 async function connect() {
@@ -114,22 +114,19 @@ function dial() {
   socket = new WebSocket(url, ["retrogate.1", `token.${token}`]);
   socket.onopen = () => {
     heard = Date.now();
-    attempts = 0;
     become("online");
   };
   socket.onmessage = ({data}) => {
     heard = Date.now();
+    attempts = 0; // only now the log-in was taken
     take(JSON.parse(data));
   };
-  socket.onclose = ({code}) => {
+  socket.onclose = () => {
     const opened = link.state === "online";
     socket = null;
     forget(offlineText());
     become(opened ? "connecting" : "offline");
-    if (code === CLOSED_SIGNED_OUT || (opened && attempts === 0)) {
-      attempts++;
-      timer = setTimeout(connect, 200 + Math.random() * 300);
-    } else again();
+    again();
   };
 }
 

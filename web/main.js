@@ -3,7 +3,7 @@
 import {h, icon, replace} from "./dom.js";
 import {link} from "./link.js";
 import {model} from "./model.js";
-import {setting} from "./keep.js";
+import {keep, setting} from "./keep.js";
 import {loadWords, t} from "./words.js";
 import {watchNotifications} from "./notify.js";
 import {openSwitcher} from "./switcher.js";
@@ -70,14 +70,14 @@ function showTitle() {
   if (navigator.setAppBadge) (unread ? navigator.setAppBadge(unread) : navigator.clearAppBadge()).catch(() => {});
   for (const badge of document.querySelectorAll(".nav-unread")) {
     badge.hidden = unread === 0;
-    badge.textContent = unread > 99 ? "99+" : String(unread);
+    badge.firstChild.textContent = unread > 99 ? "99+" : String(unread);
   }
 }
 
 function navItem(name, {icon: sign, label}) {
   return h("li", {}, h("a.nav-item", {href: `#/${name}`, dataset: {route: name}},
     icon(sign), h("span", {}, t(label)),
-    name === "chats" ? h("span.nav-unread", {hidden: true, "aria-label": t("app.unread")}) : null));
+    name === "chats" ? h("span.nav-unread", {hidden: true}, h("b"), h("span.hidden", {}, ` ${t("app.unread")}`)) : null));
 }
 
 function makeShell() {
@@ -127,6 +127,7 @@ async function showRoute() {
   shell.root.dataset.view = name;
   shell.list.hidden = !route.list;
   shell.header.hidden = Boolean(route.bare);
+  shell.list.querySelector("h2")?.setAttribute("aria-level", name === "chats" ? "1" : "2");
   replace(shell.view);
   const section = h("section.view", {class: `view-${name}`});
   shell.view.replaceWith(section);
@@ -145,7 +146,8 @@ async function showRoute() {
       h("button.button", {type: "button", onclick: showRoute}, t("app.again"))));
   }
   if (!first && !section.contains(document.activeElement)) {
-    (document.querySelector(".main h1") ?? shell.main).focus({preventScroll: true});
+    ((route.bare ? section : shell.header).querySelector("h1") ?? shell.main).focus({preventScroll: true});
+    if (name === "chats") shell.list.querySelector("h2").focus({preventScroll: true}); // all there is on a phone
   }
 }
 
@@ -202,7 +204,9 @@ async function draw() {
     if (link.state === "signed-out") open(root, link.session, app);
   } else if (model.account) enterShell();
   else if (link.state === "offline" && !(await model.restore()) && !shell) {
+    const waiting = (await keep.outbox()).length;
     replace(root, h("div.boot.empty", {role: "status"}, icon("offline"), h("p", {}, t("offline.no_way")),
+      waiting ? h("p", {}, t("offline.waiting", {n: waiting})) : null,
       h("button.button", {type: "button", onclick: () => link.retry()}, t("app.again"))));
   }
 }
@@ -240,7 +244,10 @@ addEventListener("keydown", (event) => {
 applyTheme();
 await loadWords();
 model.on("account", draw);
-model.on("conversations", showTitle);
+model.on("conversations", () => {
+  showTitle();
+  if (link.state === "offline") showState(); // one line more may wait
+});
 model.on("status", showState);
 model.on("status", draw);
 model.on("ready", draw);

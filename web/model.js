@@ -7,6 +7,8 @@ const PAGE = 60;            // lines of one look into history
 const TYPING_MS = 7_000;    // a notice of typing holds this long
 const PREVIEWS_AT_ONCE = 6;
 const SNAPSHOT_MS = 3_000;
+const BEGIN_AGAIN_MS = 3_000;
+const KEPT_CONVERSATIONS = 30; // whose newest lines an own device holds for offline reading
 
 const {on, emit} = emitter();
 const histories = new Map(); // conversation id → {lines, oldest, newest}: do they reach the ends?
@@ -138,7 +140,7 @@ async function begin() {
     model.operator = Boolean(hello.operator);
     const name = hello.account.name;
     if (setting("account", name) !== name) {
-      await keep.wipe();
+      await keep.clear();
       forgetAll();
     }
     setSetting("account", name);
@@ -163,8 +165,10 @@ async function begin() {
     snapshotSoon();
     for (const topic of ["account", "contacts", "conversations", "invites", "status", "ready"]) emit(topic);
     flush();
+    if (keep.own) keepTails();
   } catch (failure) {
-    if (failure.code !== "offline" && failure.code !== "lost") console.warn(failure.code, failure.text);
+    // A lost link comes back by itself and begins anew.
+    if (failure.code !== "offline" && failure.code !== "lost") setTimeout(() => link.state === "online" && begin(), BEGIN_AGAIN_MS);
   }
 }
 
@@ -173,11 +177,17 @@ function forgetAll() {
   Object.assign(model, {account: null, operator: false, epoch: 0, change: 0, hello: null, ready: false});
 }
 
+async function keepTails() {
+  const latest = [...model.conversations.values()].sort((a, b) => b.last - a.last).slice(0, KEPT_CONVERSATIONS);
+  for (const {id} of latest) await model.newest(id).catch(() => {});
+}
+
 function stopTyping(id) {
   if (!typing.has(id)) return;
   clearTimeout(typing.get(id));
   typing.delete(id);
   emit(`typing:${id}`);
+  emit("typing");
 }
 
 function hint(value) {
@@ -186,6 +196,7 @@ function hint(value) {
   clearTimeout(typing.get(id));
   typing.set(id, setTimeout(stopTyping, TYPING_MS, id));
   emit(`typing:${id}`);
+  emit("typing");
 }
 
 /** What waits goes out, each conversation in its order. */
@@ -244,11 +255,10 @@ function nextPreviews() {
   }
 }
 
-async function look(id, bounds) {
-  const {lines, more} = await link.ask("history", {conversation: id, max: PAGE, ...bounds});
-  keep.saveLines(lines);
-  return {lines, more};
-}
+const look = (id, bounds) => link.ask("history", {conversation: id, max: PAGE, ...bounds});
+
+/** A line may have come while history was being read, before there was a place for it. */
+const reaches = (id, lines) => (lines.at(-1)?.seq ?? 0) >= (model.conversations.get(id)?.last ?? 0);
 
 export const model = {
   on,
@@ -288,7 +298,11 @@ export const model = {
     if (known.newest) return;
     try {
       const {lines, more} = await look(id, {});
-      Object.assign(known, {lines, oldest: !more, newest: true, loaded: true});
+      Object.assign(known, {lines, oldest: !more, newest: reaches(id, lines), loaded: true});
+      if (!known.newest && lines.length > 0) await model.newer(id);
+      // What is kept has no holes either.
+      if (keep.own && lines.length > 0 && await keep.newestKept(id) < lines[0].seq) await keep.forgetLines(id);
+      keep.saveLines(lines);
     } catch (failure) {
       if (known.loaded) throw failure;
       known.lines = await keep.lines(id);
@@ -302,6 +316,7 @@ export const model = {
     const {lines, more} = await look(id, {before: known.lines[0].seq});
     known.lines = [...lines.filter(({seq}) => seq < known.lines[0].seq), ...known.lines];
     known.oldest = !more;
+    if (known.newest) keep.saveLines(lines);
     emit(`lines:${id}`);
     return more;
   },
@@ -310,9 +325,9 @@ export const model = {
     if (known.newest || known.lines.length === 0) return !known.newest;
     const {lines, more} = await look(id, {after: known.lines.at(-1).seq});
     known.lines.push(...lines.filter(({seq}) => seq > known.lines.at(-1).seq));
-    known.newest = !more;
+    known.newest = !more && reaches(id, known.lines);
     emit(`lines:${id}`);
-    return more;
+    return !known.newest;
   },
   /** Goes to a place in history: the lines around it become the known ones. */
   async around(id, seq) {
@@ -320,7 +335,7 @@ export const model = {
     if (known.lines.some((line) => line.seq === seq)) return;
     const [before, after] = await Promise.all([look(id, {before: seq}), look(id, {after: seq - 1})]);
     Object.assign(known, {
-      lines: [...before.lines, ...after.lines], oldest: !before.more, newest: !after.more, loaded: true,
+      lines: [...before.lines, ...after.lines], oldest: !before.more, newest: !after.more && reaches(id, after.lines), loaded: true,
     });
     emit(`lines:${id}`);
   },

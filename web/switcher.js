@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Ctrl-K: goes anywhere and does anything by a few letters.
-import {avatarOf, h, icon, replace, uniqueId} from "./dom.js";
+import {avatarOf, h, icon, replace, told, uniqueId} from "./dom.js";
 import {link} from "./link.js";
 import {model} from "./model.js";
 import {routes} from "./main.js";
@@ -40,7 +40,7 @@ function entries(app) {
   return [...people, ...contacts, ...views,
     action("switcher.open_invite", "plus", () => app.go("/invites")),
     action("switcher.search", "search", () => app.go("/chats?search=")),
-    action("switcher.sign_out", "signout", () => link.signOut())];
+    action("switcher.sign_out", "signout", () => told(link.signOut()))];
 }
 
 export function openSwitcher(app) {
@@ -75,7 +75,7 @@ export function openSwitcher(app) {
       .filter(({score}) => score > 0).sort((a, b) => b.score - a.score).slice(0, SHOWN_MOST).map(({entry}) => entry);
     replace(list, found.map((entry, index) => h(`li.option#${listId}-${index}`, {role: "option", "aria-selected": "false",
       onclick: () => take(index), onpointermove: () => at !== index && choose(index)},
-    entry.picture(), h("bdi", {}, entry.name), h("span.soft", {}, entry.about))));
+    entry.picture(), h("span.option-name", {}, h("bdi", {}, entry.name)), h("span.soft", {}, entry.about))));
     none.hidden = found.length > 0;
     choose(0);
   }

@@ -24,7 +24,7 @@ async function load(code) {
   plurals = new Intl.PluralRules(code);
   const date = (options) => new Intl.DateTimeFormat(region, options);
   formats = {
-    time: date({hour: "2-digit", minute: "2-digit"}), weekday: date({weekday: "long"}),
+    time: date({timeStyle: "short"}), weekday: date({weekday: "long"}),
     short: date({day: "numeric", month: "short"}), full: date({dateStyle: "full"}),
     long: date({dateStyle: "medium", timeStyle: "short"}), number: new Intl.NumberFormat(region),
     byte: new Intl.NumberFormat(region, {maximumFractionDigits: 1}),
