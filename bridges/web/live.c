@@ -322,7 +322,8 @@ static void on_timer_gone(uv_handle_t *handle)
 
 /* libwebsockets closes its handles on our loop and frees itself when it is told to end a second time, but
  * tells nobody when it may be: its pipe is closed in one turn of the loop, its idle handle and timer in the
- * next. */
+ * next. The plug-in with their code is unloaded then. A timer that starts itself again with 0 ms would run
+ * again in the same turn. */
 static void on_ending(uv_timer_t *timer)
 {
     struct live *live = timer->data;
@@ -330,7 +331,7 @@ static void on_ending(uv_timer_t *timer)
     if (live->context != NULL && (live->turns == 0 || live->turns == END_TURNS))
         lws_context_destroy(live->context);
     if (live->turns++ < END_TURNS)
-        uv_timer_start(timer, on_ending, 0, 0);
+        uv_timer_start(timer, on_ending, 1, 0);
     else
         uv_close((uv_handle_t *)timer, on_timer_gone);
 }
