@@ -10,6 +10,7 @@
 #include "base/tls.h"
 #include "core/core.h"
 #include "irc/irc.h"
+#include "web/web.h"
 
 /* A bridge's listeners: those in plain, then those with TLS. */
 struct listening {
@@ -91,16 +92,33 @@ static SSL_CTX *read_certificate(const struct config *config, struct error **err
 
 /* --- what `status` tells */
 
+/* As a person on this machine can open it: "any" is no address to go to. */
+static void web_address(char *out, size_t size, const struct sockaddr_storage *address, bool tls)
+{
+    char text[64];
+    address_format(text, sizeof text, (const struct sockaddr *)address);
+    if (is_any(address))
+        snprintf(text, sizeof text, "localhost:%u", address_port((const struct sockaddr *)address));
+    snprintf(out, size, "%s://%s/", tls ? "https" : "http", text);
+}
+
 static void tell(const struct bridges *bridges)
 {
     const struct sockaddr_storage *address;
     char text[96];
-    json_t *irc = json_array();
+    json_t *irc = json_array(), *web = json_array();
     for (size_t i = 0; bridges->irc != NULL && (address = irc_listening(bridges->irc, i)) != NULL; i++) {
         address_format(text, sizeof text, (const struct sockaddr *)address);
         json_array_append_new(irc, json_string(text));
     }
-    json_t *listening = json_pack("{s:o}", "irc", irc);
+    for (size_t i = 0; bridges->web != NULL && (address = web_listening(bridges->web, i)) != NULL; i++) {
+        web_address(text, sizeof text, address, i >= bridges->web_plain);
+        json_array_append_new(web, json_string(text));
+    }
+    json_t *listening = json_pack("{s:o, s:o}", "irc", irc, "web", web);
+    const char *link = bridges->web != NULL ? web_setup_link(bridges->web) : NULL;
+    if (link != NULL)
+        json_object_set_new(listening, "setup", json_string(link));
     gateway_set_listening(bridges->gateway, listening);
     json_decref(listening);
 }
@@ -139,6 +157,54 @@ static bool open_irc(struct bridges *bridges, uv_loop_t *loop, const struct conf
     return bridges->irc != NULL;
 }
 
+static bool web_gives_irc(void *arg, int fd, const struct sockaddr_storage *peer, bool secure)
+{
+    const struct bridges *bridges = arg;
+    return irc_adopt(bridges->irc, fd, peer, secure);
+}
+
+static void web_changed(void *arg)
+{
+    tell(arg);
+}
+
+static bool open_web(struct bridges *bridges, uv_loop_t *loop, const struct config *config, SSL_CTX *tls,
+                     struct error **error)
+{
+    struct listening from = read_listening(config, CONFIG_WEB_LISTEN, CONFIG_WEB_LISTEN_TLS);
+    struct web_listen listen[2 * CONFIG_LIST_MAX];
+    const char *names[CONFIG_LIST_MAX], *origins[CONFIG_LIST_MAX];
+    const char *files = config_text(config, CONFIG_WEB_FILES);
+    char setup_file[512];
+    if (from.count == 0)
+        return true;
+    for (size_t i = 0; i < from.count; i++)
+        listen[i] = (struct web_listen){from.addresses[i], i >= from.plain};
+    snprintf(setup_file, sizeof setup_file, "%s/setup-code", config_text(config, CONFIG_NODE_DIRECTORY));
+    struct web_options options = {
+        .listen = listen,
+        .listen_count = from.count,
+        .tls = tls,
+        .plain_anywhere = config_yes(config, CONFIG_WEB_PLAIN_ANYWHERE),
+        .names = names,
+        .name_count = config_list(config, CONFIG_WEB_NAMES, names, CONFIG_LIST_MAX),
+        .origins = origins,
+        .origin_count = config_list(config, CONFIG_WEB_ORIGINS, origins, CONFIG_LIST_MAX),
+        .files = files[0] != '\0' ? files : NULL,
+        .setup_file = config_yes(config, CONFIG_WEB_SETUP) ? setup_file : NULL,
+        .clients = config_number(config, CONFIG_WEB_CLIENTS),
+        .clients_per_address = config_number(config, CONFIG_WEB_CLIENTS_PER_ADDRESS),
+        .irc = bridges->irc != NULL ? web_gives_irc : NULL,
+        .changed = web_changed,
+        .arg = bridges,
+    };
+    bridges->web_plain = from.plain;
+    bridges->web = web_open(loop, bridges->gateway, &options, error);
+    for (size_t i = 0; bridges->web != NULL && i < from.count; i++)
+        log_listening("web", web_listening(bridges->web, i));
+    return bridges->web != NULL;
+}
+
 bool bridges_open(struct bridges *bridges, uv_loop_t *loop, struct gateway *gateway,
                   const struct config *config, struct error **error)
 {
@@ -146,7 +212,7 @@ bool bridges_open(struct bridges *bridges, uv_loop_t *loop, struct gateway *gate
     *bridges = (struct bridges){.gateway = gateway};
     if (wants_tls(config) && (tls = read_certificate(config, error)) == NULL)
         return false;
-    bool opened = open_irc(bridges, loop, config, tls, error);
+    bool opened = open_irc(bridges, loop, config, tls, error) && open_web(bridges, loop, config, tls, error);
     SSL_CTX_free(tls);
     tell(bridges);
     return opened;
@@ -161,6 +227,8 @@ bool bridges_reload(struct bridges *bridges, const struct config *config, struct
         return false;
     if (bridges->irc != NULL)
         irc_set_tls(bridges->irc, tls);
+    if (bridges->web != NULL)
+        web_set_tls(bridges->web, tls);
     SSL_CTX_free(tls);
     return true;
 }
@@ -189,5 +257,8 @@ void bridges_close(struct bridges *bridges, void (*closed)(void *arg), void *arg
 {
     bridges->closed = closed;
     bridges->arg = arg;
-    web_closed(bridges);
+    if (bridges->web != NULL)
+        web_close(bridges->web, web_closed, bridges);
+    else
+        web_closed(bridges);
 }
