@@ -26,8 +26,8 @@ struct asked {
     struct setup *setup;
     uint64_t ticket;
     uint64_t token;
-    bool adds;
-    setup_fn *done; /* NULL: nobody wants to know */
+    json_t *command; /* given when there is still no account; NULL: only the list is wanted */
+    setup_fn *done;  /* NULL: nobody wants to know */
     void *arg;
     struct asked *prev, *next;
 };
@@ -96,53 +96,75 @@ static void end_first_run(struct setup *setup)
 static void forget(struct asked *asked)
 {
     DL_DELETE(asked->setup->asked, asked);
+    json_decref(asked->command);
     asked->magic = 0;
     free(asked);
 }
 
-static void on_done(void *arg, json_t *result, const struct error *error)
+/* Tells the end of what was asked. */
+static void answer(struct asked *asked, json_t *result, const struct error *error)
 {
-    struct asked *asked = arg;
-    assert(asked->magic == MAGIC);
-    struct setup *setup = asked->setup;
     setup_fn *done = asked->done;
     void *done_arg = asked->arg;
-    bool some = json_array_size(json_object_get(result, "accounts")) > 0;
-    if (asked->adds)
-        setup->adding = false;
+    if (asked->command != NULL)
+        asked->setup->adding = false;
     forget(asked);
-    if (error == NULL && (some || json_object_get(result, "accounts") == NULL))
-        end_first_run(setup);
     if (done != NULL)
         done(done_arg, result, error);
 }
 
-static uint64_t ask(struct setup *setup, const json_t *command, gateway_done_fn *answered, setup_fn *done,
+static void on_added(void *arg, json_t *result, const struct error *error)
+{
+    struct asked *asked = arg;
+    assert(asked->magic == MAGIC);
+    if (error == NULL)
+        end_first_run(asked->setup);
+    answer(asked, result, error);
+}
+
+static const struct error no_first_run = {
+    ERROR_DENIED,
+    "there is no first run: an account exists already, or the configuration says web.setup = no"};
+
+static void on_list(void *arg, json_t *result, const struct error *error)
+{
+    struct asked *asked = arg;
+    struct error *refused = NULL;
+    assert(asked->magic == MAGIC);
+    struct setup *setup = asked->setup;
+    if (json_array_size(json_object_get(result, "accounts")) > 0) {
+        end_first_run(setup);
+        error = &no_first_run;
+    }
+    if (error != NULL || asked->command == NULL) {
+        answer(asked, result, error);
+        return;
+    }
+    asked->token = gateway_do(setup->session, asked->command, on_added, asked, &refused);
+    if (asked->token == 0)
+        answer(asked, NULL, refused);
+    error_free(refused);
+}
+
+static uint64_t ask(struct setup *setup, gateway_done_fn *answered, json_t *command, setup_fn *done,
                     void *arg, struct error **error)
 {
-    struct asked *asked = command != NULL ? calloc(1, sizeof *asked) : NULL;
-    if (asked == NULL) {
-        error_set(error, ERROR_UNAVAILABLE, "out of memory; try again later");
-        return 0;
+    struct asked *asked = calloc(1, sizeof *asked);
+    json_t *list = json_pack("{s:s}", "do", "account.list");
+    if (asked != NULL && list != NULL) {
+        *asked = (struct asked){.magic = MAGIC, .setup = setup, .done = done, .arg = arg};
+        asked->token = gateway_do(setup->session, list, answered, asked, error);
     }
-    *asked = (struct asked){.magic = MAGIC, .setup = setup, .done = done, .arg = arg};
-    asked->token = gateway_do(setup->session, command, answered, asked, error);
-    if (asked->token == 0) {
+    json_decref(list);
+    if (asked == NULL || asked->token == 0) {
+        error_set(error, ERROR_UNAVAILABLE, "out of memory; try again later");
         free(asked);
         return 0;
     }
+    asked->command = json_incref(command);
     asked->ticket = ++setup->last_ticket;
     DL_APPEND(setup->asked, asked);
     return asked->ticket;
-}
-
-static uint64_t ask_accounts(struct setup *setup, gateway_done_fn *answered, setup_fn *done, void *arg,
-                             struct error **error)
-{
-    json_t *command = json_pack("{s:s}", "do", "account.list");
-    uint64_t ticket = ask(setup, command, answered, done, arg, error);
-    json_decref(command);
-    return ticket;
 }
 
 static void on_first_list(void *arg, json_t *result, const struct error *error)
@@ -163,19 +185,12 @@ static void on_first_list(void *arg, json_t *result, const struct error *error)
 /* The gateway stops: it answers nothing more. */
 static void on_ended(void *arg, const char *reason)
 {
-    struct setup *setup = arg;
     static const struct error ended = {ERROR_UNAVAILABLE, "the gateway is stopping"};
+    struct setup *setup = arg;
     (void)reason;
     setup->session = NULL;
-    setup->adding = false;
-    while (setup->asked != NULL) {
-        struct asked *asked = setup->asked;
-        setup_fn *done = asked->done;
-        void *done_arg = asked->arg;
-        forget(asked);
-        if (done != NULL)
-            done(done_arg, NULL, &ended);
-    }
+    while (setup->asked != NULL)
+        answer(setup->asked, NULL, &ended);
 }
 
 struct setup *setup_open(struct site *site, struct error **error)
@@ -192,7 +207,7 @@ struct setup *setup_open(struct site *site, struct error **error)
     setup->session = gateway_operator(site->gateway);
     if (setup->session != NULL)
         gateway_listen(setup->session, &events, setup);
-    if (setup->session == NULL || ask_accounts(setup, on_first_list, NULL, NULL, error) == 0) {
+    if (setup->session == NULL || ask(setup, on_first_list, NULL, NULL, NULL, error) == 0) {
         error_set(error, ERROR_INTERNAL, "out of memory");
         setup_close(setup);
         return NULL;
@@ -216,7 +231,7 @@ void setup_close(struct setup *setup)
 
 uint64_t setup_check(struct setup *setup, setup_fn *done, void *arg)
 {
-    return setup->session != NULL ? ask_accounts(setup, on_done, done, arg, NULL) : 0;
+    return setup->session != NULL ? ask(setup, on_list, NULL, done, arg, NULL) : 0;
 }
 
 /* As people type it: in any case, with or without what stands between the groups. */
@@ -247,13 +262,11 @@ static bool code_right(const struct setup *setup, struct bytes code)
     return same;
 }
 
-uint64_t setup_add(struct setup *setup, struct bytes code, const json_t *command, setup_fn *done, void *arg,
+uint64_t setup_add(struct setup *setup, struct bytes code, json_t *command, setup_fn *done, void *arg,
                    struct error **error)
 {
     if (setup->session == NULL || setup->site->setup_code[0] == '\0') {
-        error_set(
-            error, ERROR_DENIED,
-            "there is no first run: an account exists already, or the configuration says web.setup = no");
+        error_set(error, no_first_run.code, "%s", no_first_run.text);
         return 0;
     }
     if (!code_right(setup, code)) {
@@ -270,10 +283,8 @@ uint64_t setup_add(struct setup *setup, struct bytes code, const json_t *command
         error_set(error, ERROR_EXISTS, "the first account is being made already; wait a little");
         return 0;
     }
-    uint64_t ticket = ask(setup, command, on_done, done, arg, error);
+    uint64_t ticket = ask(setup, on_list, command, done, arg, error);
     setup->adding = ticket != 0;
-    if (ticket != 0)
-        setup->asked->prev->adds = true; /* the last of the list */
     return ticket;
 }
 
