@@ -65,8 +65,8 @@ export function open(root, params, app) {
     ? [h("h3", {}, t("guide.give")), ownCertificate(), h("h3", {}, t("guide.take")),
       openBox(app, {label: t("friends.add_label"), help: t("friends.add_help"), heard: {friend: () => turn.now()}}), friends, knocks]
     : [notice("", t("guide.ask_operator"))]));
-  const person = step(3, "a_person", h("h3", {}, t("guide.give_key")), ownKey(), h("h3", {}, t("guide.take_key")),
-    openBox(app, {help: t("guide.box_help"), heard: {contact: () => drawContacts(), opened: () => turn.now()}}), contacts);
+  const person = step(3, "a_person", h("h3", {}, t("guide.give_key")), ownKey(),
+    openBox(app, {label: t("guide.take_key"), help: t("guide.box_help"), heard: {contact: () => drawContacts(), opened: () => turn.now()}}), contacts);
   const talk = step(4, "a_line", talks);
   const steps = [you, friend, person, talk];
 

@@ -16,11 +16,12 @@ const STATE_KIND = {open: "good", used: "", revoked: "", expired: "warn"};
 export const together = (inviteLink, keyLink) => `${t("invites.letter")}\n\n${inviteLink}\n\n${keyLink}\n`;
 
 function result(invite, keyLink) {
-  const all = together(invite.link, keyLink);
+  const all = together(invite.link, keyLink), copyAll = copyButton(all, t("invites.copy_both"));
+  copyAll.classList.add("primary");
   return h("div.stack", {},
     notice("good", t("invites.made", {name: invite.handle, when: moment(invite.expires)})),
     fitsQr(invite.link) ? qrOf(invite.link, t("invites.qr", {name: invite.handle})) : null,
-    h("div.row", {}, copyButton(all, t("invites.copy_both")), copyButton(invite.link, t("invites.copy_link")), shareButton(all, t("invites.invite"))),
+    h("div.row", {}, copyAll, copyButton(invite.link, t("invites.copy_link")), shareButton(all, t("invites.invite"))),
     hint(t("invites.one_way")));
 }
 

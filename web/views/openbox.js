@@ -54,7 +54,7 @@ function keyFound(key, app, heard) {
     const contact = await link.ask("contact.add", {key: key.text});
     heard.contact?.(contact);
     return [notice("good", h("p", {}, t("invites.added", {name: contact.name, handle: contact.handle})),
-      h("p", {}, t("invites.compare")), fingerprintOf(contact.fingerprint)),
+      h("p", {}, t("contacts.compare")), fingerprintOf(contact.fingerprint)),
     heard.contact ? null
       : button(t("invites.make_for", {name: contact.name}), () => app.go(`#/invites/${contact.handle}`), {kind: "primary", sign: "invites"})];
   };
@@ -93,7 +93,7 @@ export function openBox(app, {label, help, text = "", heard = {}} = {}) {
       ...found.invites.map((invite) => inviteFound(invite, found.keys, app, heard)),
       ...(keysUsed ? [] : found.keys.map((key) => keyFound(key, app, heard))),
       ...found.nodes.map((node) => nodeFound(node, heard)),
-      ...found.others.map((kind) => finding("link", t("invites.other", {kind}), hint(t("invites.other_text")))),
+      ...found.others.map((kind) => finding("link", t("invites.unknown", {kind}), hint(t("invites.unknown_text")))),
     ].filter(Boolean);
     count.textContent = area.value.trim() ? t("invites.found", {n: rows.length}) : "";
     replace(list, rows.length || !area.value.trim() ? rows : h("li", {}, notice("warn", t("invites.nothing"))));
