@@ -16,13 +16,47 @@ PASSWORD = "correct-horse"
 
 def start():
     global a
-    a = Gateway("A", **{"irc.listen_tls": "127.0.0.1:0"})
+    a = Gateway("A", **{"irc.listen_tls": "127.0.0.1:0", "web.listen_tls": "127.0.0.1:0",
+                        "web.names": "attic.example.org"})
+    setup_code()
     a.account("alice", PASSWORD)
     assert f"{a.folder}/state/vault.key" in [entry.path for entry in os.scandir(f"{a.folder}/state")]
     for folder, names in ((f"{a.folder}/state", os.listdir(f"{a.folder}/state")), (a.folder, ["control.sock"])):
         for name in names:
             mode = os.stat(f"{folder}/{name}").st_mode
             assert mode & 0o077 == 0, f"{name} is open to others: {oct(mode)}"
+
+
+def ctl(*words):
+    return subprocess.run([f"{BINARIES}/retrogatectl", "--socket", a.settings["control.socket"], *words], check=True,
+                          capture_output=True, text=True).stdout
+
+
+def setup_code():
+    """Only while there is no account, and only for who may read the state or open the control socket."""
+    with open(f"{a.folder}/state/setup-code") as file:
+        code = file.read().strip()
+    assert len(code) >= 16 and code in a.setup_link() and code in ctl("web")
+    assert os.stat(f"{a.folder}/state/setup-code").st_mode & 0o077 == 0
+    assert code not in a.log_text()
+
+
+def page():
+    """On every listener, to who names it right; the certificate is made out to those names."""
+    plain, secure = a.do("status")["listening"]["web"]
+    assert plain.startswith("http://127.0.0.1:") and secure.startswith("https://127.0.0.1:"), (plain, secure)
+    context = ssl.create_default_context(cafile=f"{a.folder}/state/tls-certificate.pem")
+    host, port = secure.split("/")[2].split(":")
+    for name in ("attic.example.org", "localhost", "127.0.0.1"):
+        with socket.create_connection((host, int(port)), timeout=10) as sock:
+            with context.wrap_socket(sock, server_hostname=name) as channel:
+                channel.sendall(f"GET / HTTP/1.1\r\nHost: {name}:{port}\r\nConnection: close\r\n\r\n".encode())
+                assert channel.recv(15) == b"HTTP/1.1 200 OK", name
+    assert plain in ctl("web") and secure in ctl("web") and "#setup" not in ctl("web")
+
+
+def certificate_of(address):
+    return ssl.get_server_certificate((address.rsplit(":", 1)[0], int(address.rsplit(":", 1)[1])))
 
 
 def daemon(text, *more):
@@ -81,8 +115,10 @@ def second_daemon():
 
 def plain_off_loopback():
     """Passwords in clear only on this machine, unless it is asked for."""
-    code, said = daemon("[node]\ndirectory = @/s\nlisten = 127.0.0.1:0\n[control]\nsocket = @/c\n[irc]\nlisten = 0.0.0.0:0\n")
-    assert code == 1 and "0.0.0.0" in said, said
+    for bridge in ("irc", "web"):
+        code, said = daemon("[node]\ndirectory = @/s\nlisten = 127.0.0.1:0\n[control]\nsocket = @/c\n"
+                            f"[{bridge}]\nlisten = 0.0.0.0:0\n")
+        assert code == 1 and f"{bridge}.listen: 0.0.0.0" in said, said
 
 
 def tls():
@@ -129,6 +165,9 @@ def reload():
     wait_for("the log says so", lambda: "event=reloaded" in a.log_text())
     assert "event=needs-restart key=irc.clients" in a.log_text()
     assert tls() != before, "the new certificate is not in use"
+    listening = a.do("status")["listening"]
+    assert certificate_of(listening["irc"][1]) == certificate_of(listening["web"][1].split("/")[2])
+    page()
     client.none("ERROR")
     a.settings["log.level"] = "loud"
     a.write_config()
@@ -192,5 +231,5 @@ def clean_end():
 
 
 if __name__ == "__main__":
-    run(start, bad_configuration, second_daemon, plain_off_loopback, reload, keyring_dies,
+    run(start, page, bad_configuration, second_daemon, plain_off_loopback, reload, keyring_dies,
         interrupted_start, clean_end)
