@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "core/avatars.h"
 #include "core/changes.h"
 #include "core/commands.h"
 #include "core/contacts.h"
 #include "core/conversations.h"
+#include "core/image.h"
 #include "core/password.h"
 #include "core/rows.h"
 #include "core/text.h"
@@ -314,6 +316,7 @@ static void account_changed(void *arg, const struct error *error)
         account->is_operator = setting->is_operator;
         buffer_free(&account->avatar);
         account->avatar = setting->avatar;
+        avatar_name_own(account);
         memcpy(account->state_text, setting->state_text, sizeof account->state_text);
         if (setting->password != NULL) {
             free(account->password);
@@ -367,11 +370,15 @@ static struct setting *setting_new(struct call *call)
     return setting;
 }
 
-static bool image(struct bytes data)
+/* Empty: none from now on. */
+static bool take_avatar(struct setting *setting, const char *text, struct error **error)
 {
-    static const uint8_t png[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'}, jpeg[] = {0xff, 0xd8, 0xff};
-    return data.size == 0 ||
-           (data.size > 8 && (memcmp(data.data, png, 8) == 0 || memcmp(data.data, jpeg, 3) == 0));
+    buffer_clear(&setting->avatar);
+    if (!radix64_decode(&setting->avatar, bytes_of_string(text)))
+        return error_set(error, ERROR_INVALID, "avatar: base64 of a picture of at most %d bytes",
+                         CHAT_AVATAR_LIMIT);
+    return buffer_size(&setting->avatar) == 0 || image_fits(buffer_view(&setting->avatar), error) ||
+           error_prefix(error, "avatar");
 }
 
 bool do_account_set(struct call *call, struct error **error)
@@ -386,14 +393,8 @@ bool do_account_set(struct call *call, struct error **error)
         setting->is_operator = arg_true(call, "operator");
     if (good && arg_has(call, "state_text"))
         text_copy(setting->state_text, sizeof setting->state_text, arg_text(call, "state_text"));
-    if (good && arg_has(call, "avatar")) {
-        buffer_clear(&setting->avatar);
-        good = radix64_decode(&setting->avatar, bytes_of_string(arg_text(call, "avatar"))) &&
-               image(buffer_view(&setting->avatar));
-        if (!good)
-            error_set(error, ERROR_INVALID, "avatar: base64 of a PNG or JPEG of at most %d bytes",
-                      CHAT_AVATAR_LIMIT);
-    }
+    if (good && arg_has(call, "avatar"))
+        good = take_avatar(setting, arg_text(call, "avatar"), error);
     good = good && setting_commit(setting, error);
     if (!good && setting != NULL) {
         buffer_free(&setting->avatar);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/avatars.h"
 #include "core/changes.h"
 #include "core/commands.h"
 #include "core/conversations.h"
@@ -418,6 +419,7 @@ static void remove_conversation(struct conversation *conversation)
     DL_FOREACH(conversation->routes, route)
     route_end(route);
     HASH_DELETE(hh, account->conversations, conversation);
+    avatar_forget(conversation);
     conversation->next_grave = account->gateway->graves;
     account->gateway->graves = conversation;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "core/avatars.h"
 #include "core/changes.h"
 #include "core/invites.h"
 #include "core/lines.h"
@@ -224,24 +225,6 @@ static void delivery(struct route *route, const struct chat_output *output)
                       output->reason, route->id);
 }
 
-static void avatar_stored(void *arg, const char *id, struct bytes data, const struct error *error)
-{
-    (void)data;
-    struct conversation *conversation = arg;
-    conversation->pins--;
-    if (error != NULL || conversation->removed || strcmp(conversation->avatar, id) == 0)
-        return;
-    struct gateway *gateway = conversation->account->gateway;
-    snprintf(conversation->avatar, sizeof conversation->avatar, "%s", id);
-    conversation_changed(conversation);
-    struct store_batch *batch = store_begin(gateway->store);
-    if (batch != NULL) {
-        struct conversation stored = conversation_as_asked(conversation);
-        put_conversation(batch, &stored);
-        store_commit(batch, NULL, NULL);
-    }
-}
-
 struct salts_write {
     struct route *route;
     uint64_t salt_next;
@@ -349,8 +332,7 @@ static void chat_output(struct route *route, const struct chat_output *output)
         typing(conversation);
         break;
     case CHAT_PEER_AVATAR:
-        conversation->pins++;
-        store_blob_put(gateway->store, conversation->account->id, output->text, avatar_stored, conversation);
+        avatar_received(conversation, output->text);
         break;
     case CHAT_STATE_TEXT:
         state_text(conversation, output->text);

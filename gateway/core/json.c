@@ -14,6 +14,11 @@ static json_t *fingerprint_json(const uint8_t fingerprint[20])
     return json_string(text);
 }
 
+static json_t *blob_json(const char *id)
+{
+    return id[0] != '\0' ? json_string(id) : json_null();
+}
+
 int64_t newest_line(const struct account *account)
 {
     int64_t newest = 0;
@@ -27,9 +32,10 @@ int64_t newest_line(const struct account *account)
 
 json_t *json_of_account(const struct account *account)
 {
-    return json_pack("{s:I,s:s,s:o,s:b,s:b,s:b,s:I,s:I,s:I,s:I,s:I}", "id", (json_int_t)account->id, "name",
-                     account->name, "fingerprint", fingerprint_json(account->fingerprint), "operator",
-                     account->is_operator, "typing", account->typing, "key_ready", account->unlocked, "epoch",
+    return json_pack("{s:I,s:s,s:o,s:b,s:b,s:o,s:s,s:b,s:I,s:I,s:I,s:I,s:I}", "id", (json_int_t)account->id,
+                     "name", account->name, "fingerprint", fingerprint_json(account->fingerprint), "operator",
+                     account->is_operator, "typing", account->typing, "avatar", blob_json(account->avatar_id),
+                     "state_text", account->state_text, "key_ready", account->unlocked, "epoch",
                      (json_int_t)account->epoch, "seq", (json_int_t)newest_line(account), "change",
                      (json_int_t)change_visible(account), "created", (json_int_t)account->created,
                      "last_change", (json_int_t)account->change);
@@ -73,8 +79,7 @@ json_t *json_of_conversation(const struct conversation *conversation)
         "fingerprint", fingerprint_json(contact->fingerprint), "queued",
         (json_int_t)conversation->queue_lines, "tunnels", (json_int_t)tunnels_of(conversation), "last",
         (json_int_t)conversation->last_seq, "read", (json_int_t)conversation->standing.read_seq, "unread",
-        (json_int_t)conversation->unread, "avatar",
-        conversation->avatar[0] != '\0' ? json_string(conversation->avatar) : json_null(), "state_text",
+        (json_int_t)conversation->unread, "avatar", blob_json(conversation->avatar), "state_text",
         conversation->state_text, "created", (json_int_t)conversation->created, "change",
         (json_int_t)conversation->change);
 }

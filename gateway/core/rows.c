@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "core/avatars.h"
 #include "core/text.h"
 #include "wire/radix64.h"
 
@@ -275,6 +276,7 @@ static void load_settings(struct account *account, const char *text)
     account->avatar = buffer_make(CHAT_AVATAR_LIMIT);
     if (avatar != NULL)
         radix64_decode(&account->avatar, bytes_of_string(avatar));
+    avatar_name_own(account);
     text_copy(account->state_text, sizeof account->state_text, state_text != NULL ? state_text : "");
     text_copy(account->person, sizeof account->person, person != NULL ? person : account->name);
     json_decref(settings);

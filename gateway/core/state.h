@@ -88,8 +88,9 @@ struct conversation {
     struct standing asked; /* by the newest of the writes under way */
     unsigned asking;       /* how many are */
     int64_t last_seq, unread;
-    int64_t received; /* lines since the start */
-    char avatar[65];
+    int64_t received;       /* lines since the start */
+    char avatar[65];        /* blob id, "": none */
+    char avatar_coming[65]; /* being stored */
     char state_text[256];
     int64_t created, change;
     struct route *routes;
@@ -170,6 +171,7 @@ struct account {
     bool unlocked;
     bool is_operator, typing;
     struct buffer avatar;
+    char avatar_id[65];
     char state_text[256];
     int64_t epoch, last_seq, last_change;
     int64_t reserved_change; /* numbers up to this are reserved in the store */

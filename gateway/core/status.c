@@ -12,12 +12,26 @@
 
 enum { BLOB_PIECE = 262144 };
 
+static const char *vault_word(const struct gateway *gateway)
+{
+    return gateway->vault_open ? "open" : "locked";
+}
+
+static json_t *friends_json(const struct gateway *gateway)
+{
+    size_t up = 0, total = gateway->friends != NULL ? friends_count(gateway->friends, &up)
+                                                    : HASH_COUNT(gateway->friend_map);
+    return json_pack("{s:I,s:I}", "total", (json_int_t)total, "up", (json_int_t)up);
+}
+
 bool do_hello(struct call *call, struct error **error)
 {
     (void)error;
-    call_done(call, json_pack("{s:i,s:s,s:o,s:b}", "version", 1, "software", "retrogate " RETROGATE_VERSION,
-                              "account", call->account != NULL ? json_of_account(call->account) : json_null(),
-                              "operator", call->session != NULL && gateway_is_operator(call->session)));
+    call_done(call,
+              json_pack("{s:i,s:s,s:o,s:b,s:s,s:o}", "version", 1, "software", "retrogate " RETROGATE_VERSION,
+                        "account", call->account != NULL ? json_of_account(call->account) : json_null(),
+                        "operator", call->session != NULL && gateway_is_operator(call->session), "vault",
+                        vault_word(call->gateway), "friends", friends_json(call->gateway)));
     return true;
 }
 
@@ -43,21 +57,17 @@ bool do_status(struct call *call, struct error **error)
     struct gateway *gateway = call->gateway;
     struct router_stats router;
     struct store_stats store;
-    size_t up = 0;
-    size_t total =
-        gateway->friends != NULL ? friends_count(gateway->friends, &up) : HASH_COUNT(gateway->friend_map);
     char fingerprint[41], location[33];
     router_stats(gateway->router, &router);
     store_stats(gateway->store, &store);
     hex_upper(fingerprint, gateway->node_fingerprint, 20);
     hex_lower(location, gateway->node_location, 16);
-    json_t *result = json_pack(
-        "{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:{s:I,s:I},s:o,s:I}", "name", gateway->node_name, "version",
-        RETROGATE_VERSION, "phase", phases[gateway->phase], "phase_text", gateway->phase_text, "location",
-        location, "fingerprint", fingerprint, "uptime_ms",
-        (json_int_t)(uv_now(gateway->loop) - gateway->started), "vault",
-        gateway->vault_open ? "open" : "locked", "friends", "total", (json_int_t)total, "up", (json_int_t)up,
-        "listening", listening(gateway), "accounts", (json_int_t)HASH_COUNT(gateway->accounts));
+    json_t *result = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:s,s:o,s:o,s:I}", "name", gateway->node_name,
+                               "version", RETROGATE_VERSION, "phase", phases[gateway->phase], "phase_text",
+                               gateway->phase_text, "location", location, "fingerprint", fingerprint,
+                               "uptime_ms", (json_int_t)(uv_now(gateway->loop) - gateway->started), "vault",
+                               vault_word(gateway), "friends", friends_json(gateway), "listening",
+                               listening(gateway), "accounts", (json_int_t)HASH_COUNT(gateway->accounts));
     json_object_set_new(result, "tunnels",
                         json_pack("{s:I,s:I,s:I,s:I}", "own", (json_int_t)router.tunnels_own, "relayed",
                                   (json_int_t)router.tunnels_relayed, "wanted", (json_int_t)router.wanted,
@@ -99,19 +109,24 @@ struct piece {
     size_t size;
 };
 
+static void answer_piece(struct call *call, struct bytes data, size_t size)
+{
+    struct buffer text = buffer_make(BLOB_PIECE * 2);
+    if (radix64_encode(&text, data))
+        call_done(call, json_pack("{s:s,s:b}", "data", buffer_string(&text), "end", data.size < size));
+    else
+        call_fail(call, NULL);
+    buffer_free(&text);
+}
+
 static void blob_read(void *arg, const char *id, struct bytes data, const struct error *error)
 {
     (void)id;
     struct piece *piece = arg;
-    struct buffer text = buffer_make(BLOB_PIECE * 2);
     if (error != NULL)
         call_fail_copy(piece->call, error);
-    else if (!radix64_encode(&text, data))
-        call_fail(piece->call, NULL);
     else
-        call_done(piece->call,
-                  json_pack("{s:s,s:b}", "data", buffer_string(&text), "end", data.size < piece->size));
-    buffer_free(&text);
+        answer_piece(piece->call, data, piece->size);
     free(piece);
 }
 
@@ -120,6 +135,13 @@ bool do_blob(struct call *call, struct error **error)
     int64_t offset = arg_int(call, "offset", 0), size = arg_int(call, "size", BLOB_PIECE);
     if (offset < 0 || size < 1 || size > BLOB_PIECE)
         return error_set(error, ERROR_INVALID, "blob: offset at least 0, size 1 to %d", BLOB_PIECE);
+    if (call->account->avatar_id[0] != '\0' &&
+        strcmp(call->account->avatar_id, arg_text(call, "blob")) == 0) {
+        struct reader own = reader_of(buffer_view(&call->account->avatar));
+        read_bytes(&own, (uint64_t)offset < own.left ? (size_t)offset : own.left);
+        answer_piece(call, read_bytes(&own, (size_t)size < own.left ? (size_t)size : own.left), (size_t)size);
+        return true;
+    }
     struct piece *piece = malloc(sizeof *piece);
     if (piece == NULL)
         return error_set(error, ERROR_INTERNAL, "out of memory");

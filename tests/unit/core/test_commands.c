@@ -315,8 +315,8 @@ static void one_account(void **state)
     assert_non_null(strstr(text(shown, "key"), "BEGIN PGP PUBLIC KEY BLOCK"));
     assert_non_null(strstr(text(shown, "link"), "retroshare://certificate?"));
     json_decref(shown);
-    good(world, alice, command("{'do': 'account.set', 'avatar': 'iVBORw0KGgoAAA=='}"));
-    assert_int_equal(buffer_size(&alice->account->avatar), 10);
+    good(world, alice, command("{'do': 'account.set', 'avatar': 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB'}"));
+    assert_int_equal(buffer_size(&alice->account->avatar), 24);
     good(world, alice, command("{'do': 'account.set', 'avatar': '', 'state_text': 'here'}"));
     assert_int_equal(buffer_size(&alice->account->avatar), 0);
     json_t *cursor = give(world, alice, command("{'do': 'client.open', 'name': 'irc/phone'}"));
