@@ -14,6 +14,7 @@ import time
 
 from harness import BINARIES, can_talk, chain, conversation, meet, run, texts, wait_for
 from irc import ALL, Irc, Program, end_programs, folder_of_tests
+from ws import Site, WebSocket
 
 PASSWORD = "correct-horse"
 NODE = os.path.join(folder_of_tests(), "../../build/node/node_modules")
@@ -158,6 +159,37 @@ def heard_typing(client, who):
         return client.expect(rf"\+typing=active\S* :{who}!\S+ TAGMSG &{who}", 0.05)
     except AssertionError:
         return None
+
+
+def over_websocket():
+    """The same server for a web IRC client: one line a message, and the account's other clients see what it says."""
+    near, far = Irc(a, "alice", PASSWORD), Irc(c, "carol", PASSWORD)
+    channel = WebSocket(Site(a), "/irc", protocols=["text.ircv3.net"])
+    assert channel.status == 101, channel.answer
+    for line in (f"PASS :alice@web:{PASSWORD}", "NICK web", "USER web 0 * :Web"):
+        channel.send_text(line)
+    until(channel, r" 366 \S+ &carol ")
+    channel.send_text("PRIVMSG &carol :from a page")
+    far.expect("PRIVMSG &alice :from a page$")
+    near.expect("PRIVMSG &carol :from a page$")
+    far.send(f"PRIVMSG &alice :to a page {UNICODE}")
+    assert until(channel, "to a page").endswith(f"PRIVMSG &carol :to a page {UNICODE}")
+    channel.send_text("QUIT")
+    until(channel, "^ERROR ")
+    channel.closed()
+    refused = WebSocket(Site(a), "/irc", protocols=["text.ircv3.net"], headers={"Origin": "https://evil.example.org"})
+    assert refused.status == 403, refused.answer
+    near.close()
+    far.close()
+
+
+def until(channel, pattern):
+    while True:
+        got = channel.receive_frame()
+        assert got is not None, pattern
+        assert b"\n" not in got[1], got
+        if re.search(pattern, got[1].decode()):
+            return got[1].decode()
 
 
 def long_lines():
@@ -379,7 +411,7 @@ def hostile():
 
 if __name__ == "__main__":
     try:
-        run(meeting, log_in, channels, both_ways, read_in_step, typing, long_lines, replay, irc_framework, libircclient, weechat,
-            presence, hostile)
+        run(meeting, log_in, channels, both_ways, read_in_step, over_websocket, typing, long_lines, replay,
+            irc_framework, libircclient, weechat, presence, hostile)
     finally:
         end_programs()
