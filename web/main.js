@@ -22,6 +22,7 @@ export const routes = {
 };
 const STATE_LINE_MS = 2_500; // a link that comes back sooner is not worth a word
 
+const narrow = matchMedia("(max-width: 760px)"); // as app.css
 const root = document.getElementById("app");
 let shell = null;   // the parts of the page while signed in
 let current = null; // {name, arg, cleanup}
@@ -124,10 +125,10 @@ async function showRoute() {
     if (item.dataset.route === under) item.setAttribute("aria-current", "page");
     else item.removeAttribute("aria-current");
   }
-  shell.root.dataset.view = name;
+  shell.root.dataset.view = query.has("search") ? "search" : name;
   shell.list.hidden = !route.list;
   shell.header.hidden = Boolean(route.bare);
-  shell.list.querySelector("h2")?.setAttribute("aria-level", name === "chats" ? "1" : "2");
+  markList();
   replace(shell.view);
   const section = h("section.view", {class: `view-${name}`});
   shell.view.replaceWith(section);
@@ -149,6 +150,15 @@ async function showRoute() {
     ((route.bare ? section : shell.header).querySelector("h1") ?? shell.main).focus({preventScroll: true});
     if (name === "chats") shell.list.querySelector("h2").focus({preventScroll: true}); // all there is on a phone
   }
+}
+
+/** On a phone the list is all there is: then it is the page, not something beside it. */
+function markList() {
+  if (!shell) return;
+  const {view} = shell.root.dataset;
+  if (narrow.matches && view === "chats") shell.list.setAttribute("role", "main");
+  else shell.list.removeAttribute("role");
+  shell.list.querySelector("h2")?.setAttribute("aria-level", view === "chats" ? "1" : "2");
 }
 
 let stateTimer;
@@ -233,6 +243,7 @@ async function registerWorker() {
   await navigator.serviceWorker.register(policy ? policy.createScriptURL("/sw.js") : "/sw.js").catch(() => {});
 }
 
+narrow.addEventListener("change", markList);
 addEventListener("hashchange", showRoute);
 addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k" && shell) {
