@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
 """deploy/quickstart as a person would use it: start, talk over IRC, Ctrl-C, start again."""
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BINARIES = os.path.abspath(os.environ.get("RETROGATE_BINARIES", f"{PROJECT}/build/debug"))
@@ -39,6 +41,17 @@ class Quickstart:
 
     def port(self):
         return int(self.told(r"address +127\.0\.0\.1, port (\d+)"))
+
+    def page(self):
+        """The page's address, which answers and can be signed in to with what was printed."""
+        address = self.told(r"page +(http://127\.0\.0\.1:\d+/)")
+        body = json.dumps({"account": self.told(r"\n  account +(\S+)"), "password": self.password()}).encode()
+        with urllib.request.urlopen(address, timeout=SECONDS) as answer:
+            assert answer.status == 200 and b"<html" in answer.read()
+        request = urllib.request.Request(f"{address}api/1/session", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=SECONDS) as answer:
+            assert answer.status == 200
+        return address
 
     def password(self):
         return self.told(r"password +(\S+)")
@@ -110,6 +123,7 @@ def first_start(state):
     irc.send("PRIVMSG &echo :does anybody hear me? ☂")
     irc.until(r"^\S*:?echo\S* PRIVMSG &echo :does anybody hear me\? ☂")
     irc.close()
+    run.opened = run.page()
     run.interrupt()
     nothing_is_left(state)
     return run
@@ -118,6 +132,7 @@ def first_start(state):
 def second_start(state, first):
     run = Quickstart(state)
     assert (run.port(), run.password()) == (first.port(), first.password()), run.text
+    assert run.page() == first.opened, run.text
     assert "makes an invite" not in run.text and "making" not in run.text, run.text
     assert history(state).count("does anybody hear me? ☂") == 2, history(state)
     irc = Irc(run.port(), "me", run.password())
