@@ -43,7 +43,7 @@ function row(friend, refresh) {
     await attempt(command, {friend: friend.location, ...args});
     refresh();
   };
-  const element = h("li", {}, h("details.item", {}, h("summary.row", {}, h("span.grow.stack-tight", {}, h("strong", {}, name), short), state),
+  const element = h("li", {}, h("details.item", {}, h("summary.row", {}, h("span.grow.stack-tight", {}, h("h2", {}, name), short), state),
     body,
     h("div.row", {}, button(t("friends.connect"), () => act("friend.connect"), {sign: "refresh"}),
       button(t("friends.edit"), () => edit(friend).then(refresh), {sign: "edit"}),

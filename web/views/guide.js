@@ -25,7 +25,7 @@ function picture() {
 
 function step(count, name, ...children) {
   const mark = h("span.step-mark", {"aria-hidden": "true"}, count), state = h("span", {role: "status"});
-  const element = h("li", {}, h("details.card.step", {}, h("summary.row", {}, mark, h("span.grow", {}, h("strong", {}, t(`guide.${name}`))), state),
+  const element = h("li", {}, h("details.card.step", {}, h("summary.row", {}, mark, h("h2.grow", {}, t(`guide.${name}`)), state),
     h("div.stack", {}, h("p", {}, t(`guide.${name}_text`)), children)));
   return {element, details: element.firstChild, set(kind, text) {
     const was = element.dataset.kind;

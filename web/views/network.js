@@ -101,15 +101,16 @@ export function open(root, params, app) {
   });
 
   const fillPeople = keyed(layers[1], (node) => node.key, ({key}) => {
-    const shape = svg("circle"), sign = svg("text", {class: "sign", dy: ".35em"}), label = svg("text", {class: "label"});
-    const element = svg("g", {role: "button", onclick: () => choose(key), onkeydown: (event) => move(event, element)}, shape, sign, label);
+    const shape = svg("circle", {role: "button", onclick: () => choose(key), onkeydown: (event) => move(event, element)});
+    const sign = svg("text", {class: "sign", dy: ".35em", "aria-hidden": "true"}), label = svg("text", {class: "label", "aria-hidden": "true"});
+    const element = svg("g", {}, shape, sign, label);
     return {element, update(node) {
-      const [x, y] = node.at;
       element.setAttribute("class", `net-node ${node.kind}`);
-      element.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
-      element.setAttribute("aria-label", node.say);
-      element.setAttribute("aria-pressed", String(chosen === key));
-      element.setAttribute("tabindex", chosen === key || (key === "me" && !nodeKeys.has(chosen)) ? 0 : -1);
+      element.setAttribute("transform", `translate(${node.at.map((n) => n.toFixed(1)).join(" ")})`);
+      shape.setAttribute("aria-label", node.say);
+      shape.setAttribute("aria-pressed", String(chosen === key));
+      // One stop for the tab key; the arrows go on from there.
+      shape.setAttribute("tabindex", chosen === key || (key === "me" && !nodeKeys.has(chosen)) ? 0 : -1);
       shape.setAttribute("r", node.r);
       sign.textContent = node.r > 11 ? [...node.name][0]?.toUpperCase() ?? "" : "";
       label.textContent = node.label ? short(node.name) : "";
@@ -121,14 +122,14 @@ export function open(root, params, app) {
   function move(event, element) {
     if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
-      element.dispatchEvent(new MouseEvent("click"));
+      event.target.dispatchEvent(new MouseEvent("click"));
       return;
     }
     const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[event.key];
     if (!step) return;
     event.preventDefault();
     const all = [...layers[1].children];
-    const next = all[(all.indexOf(element) + step + all.length) % all.length];
+    const next = all[(all.indexOf(element) + step + all.length) % all.length].firstChild;
     next.dispatchEvent(new MouseEvent("click"));
     next.focus();
   }
