@@ -8,10 +8,7 @@
 #include "core/conversations.h"
 #include "core/write.h"
 
-enum {
-    PULL_DEFAULT = 200,
-    PULL_BYTES = 768 * 1024, /* of the 1 MiB that a line of the JSON form has */
-};
+enum { PULL_DEFAULT = 200 };
 
 /* --- the ring */
 

@@ -7,6 +7,8 @@
 /* The account's changes as clients pull them: recent ones from a ring in memory, older ones from the store
  * merged with the objects in memory. */
 
+enum { PULL_BYTES = 768 * 1024 }; /* of the 1 MiB that a line of the JSON form has */
+
 /* Remembers a committed change. Takes the reference of `object`. `seq` of a line, else 0. */
 void ring_put(struct account *account, int64_t change, const char *kind, int64_t seq, json_t *object);
 /* The remembered line, so that a change of its delivery need not read it: a new reference, or NULL. */
@@ -17,6 +19,7 @@ void ring_clear(struct account *account);
 
 bool do_changes(struct call *call, struct error **error);
 bool do_history(struct call *call, struct error **error);
+bool do_search(struct call *call, struct error **error);
 
 /* The newest committed line; account->last_seq may be one on its way. */
 int64_t newest_line(const struct account *account);

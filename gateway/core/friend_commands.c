@@ -317,25 +317,3 @@ bool do_attempts(struct call *call, struct error **error)
     call_done(call, json_pack("{s:o}", "attempts", list));
     return true;
 }
-
-static void add_tunnel(void *arg, const struct router_tunnel *tunnel)
-{
-    static const char *const roles[] = {"initiator", "endpoint"};
-    json_t *list = arg;
-    if (json_array_size(list) >= 1000)
-        return;
-    json_array_append_new(
-        list, json_pack("{s:s,s:i,s:i,s:I,s:I,s:I}", "role", tunnel->role < 0 ? "relay" : roles[tunnel->role],
-                        "towards_initiator", (int)tunnel->towards_initiator, "towards_endpoint",
-                        (int)tunnel->towards_endpoint, "bytes", (json_int_t)tunnel->bytes, "idle_ms",
-                        (json_int_t)tunnel->idle_ms, "age_ms", (json_int_t)tunnel->age_ms));
-}
-
-bool do_tunnels(struct call *call, struct error **error)
-{
-    (void)error;
-    json_t *list = json_array();
-    router_each_tunnel(call->gateway->router, uv_now(call->gateway->loop), add_tunnel, list);
-    call_done(call, json_pack("{s:o}", "tunnels", list));
-    return true;
-}

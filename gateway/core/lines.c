@@ -17,8 +17,9 @@
 struct line_write {
     struct write *write;
     struct conversation *conversation;
-    struct call *call; /* NULL: nobody waits */
-    json_t *line;      /* as it will be told */
+    line_said_fn *said; /* NULL: nobody waits */
+    void *said_arg;
+    json_t *line; /* as it will be told */
     int64_t seq, change;
     bool incoming;
     struct buffer text; /* own lines: for the chat or the queue */
@@ -46,8 +47,8 @@ static void line_committed(void *arg, const struct error *error)
     if (error != NULL) {
         /* What ends here and is not stored is not acknowledged: an own line is refused, a received one is
          * lost to us, which on the classic wire nobody can be told. */
-        if (work->call != NULL)
-            call_fail_copy(work->call, error);
+        if (work->said != NULL)
+            work->said(work->said_arg, NULL, error);
         else
             log_error("core", "event=line-lost conversation=%s",
                       log_name(&conversation->id, sizeof conversation->id));
@@ -59,10 +60,12 @@ static void line_committed(void *arg, const struct error *error)
         conversation->unread++;
         conversation->received++;
     }
-    if (work->call != NULL)
-        call_done(work->call, json_pack("{s:I,s:I,s:I,s:O}", "epoch", (json_int_t)account->epoch, "seq",
-                                        (json_int_t)work->seq, "change", (json_int_t)work->change, "time",
-                                        json_object_get(work->line, "time")));
+    if (work->said != NULL)
+        work->said(work->said_arg,
+                   json_pack("{s:I,s:I,s:I,s:O}", "epoch", (json_int_t)account->epoch, "seq",
+                             (json_int_t)work->seq, "change", (json_int_t)work->change, "time",
+                             json_object_get(work->line, "time")),
+                   NULL);
     ring_put(account, work->change, "line", work->seq, json_incref(work->line));
     if (work->waits)
         queue_add(conversation, work->seq, buffer_view(&work->text));
@@ -102,8 +105,8 @@ static struct line_write *line_begin(struct conversation *conversation, struct l
     return work;
 }
 
-bool line_say(struct call *call, struct conversation *conversation, struct bytes text, const char *label,
-              struct error **error)
+bool line_say(struct conversation *conversation, struct bytes text, const char *label, line_said_fn *said,
+              void *arg, struct error **error)
 {
     if (conversation->standing.closed_at != 0)
         return error_set(error, ERROR_INVALID,
@@ -135,7 +138,8 @@ bool line_say(struct call *call, struct conversation *conversation, struct bytes
         release(work);
         return error_set(error, ERROR_LIMIT, "a line holds at most %d bytes", CHAT_LINE_LIMIT);
     }
-    work->call = call;
+    work->said = said;
+    work->said_arg = arg;
     work->waits = route == NULL;
     if (work->waits) {
         conversation->coming_lines++;

@@ -6,10 +6,12 @@
 
 /* Lines of chat on their way into the store and out as changes. */
 
-/* An own line: commits it as `sent` when a route can talk now, else as `queued`, answers the call, hands it
+/* Takes the answer of `say`, or is told why there is none. */
+typedef void line_said_fn(void *arg, json_t *answer, const struct error *error);
+/* An own line: commits it as `sent` when a route can talk now, else as `queued`, tells `said` later, hands it
  * on. */
-bool line_say(struct call *call, struct conversation *conversation, struct bytes text, const char *label,
-              struct error **error);
+bool line_say(struct conversation *conversation, struct bytes text, const char *label, line_said_fn *said,
+              void *arg, struct error **error);
 /* A line that came in through a route, with the salts of its packets. */
 void line_received(struct route *route, struct bytes text, int64_t peer_time, const uint64_t *salts,
                    size_t count);

@@ -185,6 +185,8 @@ struct account {
     struct conversation *conversations; /* by id */
     struct invite *invites;             /* by id */
     struct ensure *ensures;             /* contacts being stored */
+    struct saying *sayings;             /* lines with labels, being stored */
+    unsigned searches;                  /* under way */
     struct write *pending;              /* commits under way, in order */
     struct ring_entry ring[RING_SIZE];
     size_t ring_next;

@@ -198,6 +198,21 @@ static uint32_t number_of(const struct router *router, uint32_t handle)
     return handle == 0 ? 0 : neighbour_at(router, handle)->number;
 }
 
+static struct router_tunnel tunnel_shown(const struct router *router, const struct tunnel *tunnel,
+                                         uint64_t now)
+{
+    const struct tunnel_record *record = tunnel_record(&router->tunnels, tunnel);
+    return (struct router_tunnel){
+        .tunnel_id = record->id,
+        .role = tunnel->end == 0 ? -1 : (int)end_at(router, tunnel->end)->home->role,
+        .towards_initiator = number_of(router, tunnel->neighbour[TOWARDS_INITIATOR]),
+        .towards_endpoint = number_of(router, tunnel->neighbour[TOWARDS_ENDPOINT]),
+        .bytes = tunnel->bytes,
+        .idle_ms = now - tunnel->used,
+        .age_ms = now - router->began - record->created * UINT64_C(1000),
+    };
+}
+
 void router_each_tunnel(const struct router *router, uint64_t now,
                         void (*fn)(void *arg, const struct router_tunnel *tunnel), void *arg)
 {
@@ -206,16 +221,28 @@ void router_each_tunnel(const struct router *router, uint64_t now,
         const struct tunnel_record *record;
         for (uint32_t handle = table->wheel[slot].first; handle != 0; handle = record->wheel.next) {
             record = pool_at(&table->records, handle);
-            const struct tunnel *tunnel = tunnel_find(table, record->id);
-            fn(arg, &(struct router_tunnel){
-                        .tunnel_id = record->id,
-                        .role = tunnel->end == 0 ? -1 : (int)end_at(router, tunnel->end)->home->role,
-                        .towards_initiator = number_of(router, tunnel->neighbour[TOWARDS_INITIATOR]),
-                        .towards_endpoint = number_of(router, tunnel->neighbour[TOWARDS_ENDPOINT]),
-                        .bytes = tunnel->bytes,
-                        .idle_ms = now - tunnel->used,
-                        .age_ms = now - router->began - record->created * UINT64_C(1000),
-                    });
+            struct router_tunnel shown = tunnel_shown(router, tunnel_find(table, record->id), now);
+            fn(arg, &shown);
         }
+    }
+}
+
+void router_each_tunnel_of(const struct router *router, const uint8_t hash[TURTLE_HASH_SIZE],
+                           enum router_role role, uint64_t now,
+                           void (*fn)(void *arg, const struct router_tunnel *tunnel), void *arg)
+{
+    const struct wanted *wanted = NULL;
+    const struct served *served = NULL;
+    const struct end *end = NULL;
+    if (role == ROUTER_INITIATOR) {
+        HASH_FIND(hh, router->wanted, hash, TURTLE_HASH_SIZE, wanted);
+        end = wanted != NULL ? wanted->home.ends : NULL;
+    } else {
+        HASH_FIND(hh, router->served, hash, TURTLE_HASH_SIZE, served);
+        end = served != NULL ? served->home.ends : NULL;
+    }
+    for (; end != NULL; end = end->next) {
+        struct router_tunnel shown = tunnel_shown(router, tunnel_find(&router->tunnels, end->tunnel_id), now);
+        fn(arg, &shown);
     }
 }

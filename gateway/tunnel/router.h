@@ -128,5 +128,9 @@ struct router_tunnel {
 };
 void router_each_tunnel(const struct router *router, uint64_t now,
                         void (*fn)(void *arg, const struct router_tunnel *tunnel), void *arg);
+/* Those that end here, of one hash that we want (initiator) or serve (endpoint). */
+void router_each_tunnel_of(const struct router *router, const uint8_t hash[TURTLE_HASH_SIZE],
+                           enum router_role role, uint64_t now,
+                           void (*fn)(void *arg, const struct router_tunnel *tunnel), void *arg);
 
 #endif

@@ -269,6 +269,7 @@ struct friends {
     const struct friends_events *events;
     void *arg;
     unsigned friends, dialled;
+    uint32_t neighbour; /* of every friend's link */
 };
 
 static struct friends the_friends;
@@ -316,9 +317,8 @@ void friends_remove(struct friends *friends, const uint8_t location[16])
 
 bool friends_status(const struct friends *friends, const uint8_t location[16], struct friend_status *out)
 {
-    (void)friends;
     (void)location;
-    *out = (struct friend_status){.reason = "there is no network here"};
+    *out = (struct friend_status){.reason = "there is no network here", .neighbour = friends->neighbour};
     return true;
 }
 

@@ -15,7 +15,6 @@ static json_t *parse(const char *command)
 
 static const char *const for_operators[] = {
     "{'do': 'status'}",
-    "{'do': 'tunnels'}",
     "{'do': 'unlock', 'vault_key': 'x'}",
     "{'do': 'account.add', 'name': 'x'}",
     "{'do': 'account.list'}",
@@ -59,6 +58,7 @@ static const char *const for_accounts[] = {
     "{'do': 'typing', 'conversation': 1}",
     "{'do': 'read', 'conversation': 1, 'seq': 1}",
     "{'do': 'history', 'conversation': 1}",
+    "{'do': 'search', 'text': 'x'}",
     "{'do': 'changes', 'after': 0}",
     "{'do': 'blob', 'blob': 'x'}",
     "{'do': 'client.open', 'name': 'x'}",
@@ -108,6 +108,29 @@ static void scopes(void **state)
     }
     good(world, alice, command("{'do': 'status'}"));
     good(world, world->operator_, command("{'do': 'contact.list', 'account': 'bob'}"));
+}
+
+static void everybody_is_greeted(void **state)
+{
+    struct world *world = *state;
+    account_make(world, "alice");
+    account_make(world, "bob");
+    struct gateway_session *bob = session_of(world, "bob");
+    for (unsigned locked = 0; locked < 2; locked++) {
+        json_t *hello = give(world, bob, command("{'do': 'hello'}")), *friends;
+        assert_int_equal(number(hello, "version"), 1);
+        assert_true(json_is_false(json_object_get(hello, "operator")));
+        assert_string_equal(text(hello, "vault"), locked ? "locked" : "open");
+        friends = json_object_get(hello, "friends");
+        assert_int_equal(number(friends, "total"), 0);
+        assert_int_equal(number(friends, "up"), 0);
+        assert_string_equal(text(json_object_get(hello, "account"), "name"), "bob");
+        assert_string_equal(text(json_object_get(hello, "account"), "state_text"), "");
+        json_decref(hello);
+        world_close(world);
+        world_open_with(world, true);
+        bob = session_of(world, "bob");
+    }
 }
 
 /* --- members */
@@ -161,6 +184,9 @@ static void members(void **state)
         "[]",
         "{'do': 'say', 'conversation': 1}",
         "{'do': 'say', 'text': 'x'}",
+        "{'do': 'search', 'text': ''}",
+        "{'do': 'search', 'text': 'x', 'max': 0}",
+        "{'do': 'search', 'text': 'x', 'max': 201}",
         "{'do': 'read', 'conversation': 1}",
         "{'do': 'contact.show'}",
         "{'do': 'account.remove', 'account': 'alice'}",
@@ -509,6 +535,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
         TEST(scopes),
+        TEST(everybody_is_greeted),
         TEST(members),
         TEST(the_node),
         TEST(friends),
