@@ -24,7 +24,7 @@ const PROTECTIONS = {
 
 export function protectionMark({protection, protection_text: text}) {
   const {icon: sign, word} = PROTECTIONS[protection] ?? PROTECTIONS.none;
-  return h("span.state-mark", {title: text || null}, icon(sign), h("span", {}, t(word)));
+  return h("span.state-mark.protection", {title: text || null}, icon(sign), h("span", {}, t(word)));
 }
 
 const DELIVERIES = {
