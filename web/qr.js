@@ -32,7 +32,7 @@ export function qrOf(text, label) {
 }
 
 export const showQr = (text, title) =>
-  dialog({title, body: h("div.stack", {}, qrOf(text, title), h("p.hint", {}, t("qr.point")))});
+  dialog({title, body: h("div.stack", {}, qrOf(text, title), h("p.hint", {}, t("qr.point"))), wide: true});
 
 let detector;
 /** Whether pictures can be read here; asked once. */

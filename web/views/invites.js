@@ -46,7 +46,7 @@ export async function makeInvite(contact) {
     }}],
   });
   if (made)
-    await dialog({title: t("invites.for_name", {name: made.handle}), body: result(made, (await account).link)});
+    await dialog({title: t("invites.for_name", {name: made.handle}), body: result(made, (await account).link), wide: true});
 }
 
 function row(linkOf, invite) {
