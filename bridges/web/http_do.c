@@ -18,7 +18,11 @@ static void command_done(struct request *request, json_t *result, const struct e
 
 void command_do(struct request *request)
 {
-    request_do(request, request->input, command_done);
+    if (json_object_get(request->input, "id") != NULL)
+        answer_refusal(request, MHD_HTTP_BAD_REQUEST, ERROR_INVALID,
+                       "a command here needs no \"id\": its answer is that of the request");
+    else
+        request_do(request, request->input, command_done);
 }
 
 /* --- blobs: one piece is in memory at a time */

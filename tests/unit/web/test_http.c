@@ -261,6 +261,7 @@ static void commands_are_answered_by_their_codes(void **state)
     }
     assert_int_equal(ask("POST", "/api/1/do", fields, "{\"do\": \"nonsense\"}"), 400);
     assert_int_equal(ask("POST", "/api/1/do", fields, "[1]"), 400);
+    assert_int_equal(ask("POST", "/api/1/do", fields, "{\"do\": \"contact.list\", \"id\": 1}"), 400);
     assert_int_equal(ask("POST", "/api/1/do", fields, "{\"do\": 1, \"do\": 2}"), 400);
     assert_int_equal(ask("POST", "/api/1/do", fields, ""), 400);
 }
