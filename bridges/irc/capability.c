@@ -13,6 +13,7 @@ static const struct {
     [CAP_AWAY_NOTIFY] = {"away-notify", NULL},
     [CAP_BATCH] = {"batch", NULL},
     [CAP_CAP_NOTIFY] = {"cap-notify", NULL},
+    [CAP_CHATHISTORY] = {"draft/chathistory", NULL},
     [CAP_READ_MARKER] = {"draft/read-marker", NULL},
     [CAP_ECHO_MESSAGE] = {"echo-message", NULL},
     [CAP_EXTENDED_JOIN] = {"extended-join", NULL},
@@ -78,8 +79,10 @@ static void request(struct client *client, const char *names)
     if (known)
         client->capabilities = wanted;
     client_say(client, NULL, client->site->name, "CAP", WORDS(nick, known ? "ACK" : "NAK"), "%s", names);
-    if (client->phase == PHASE_UP)
+    if (client->phase == PHASE_UP) {
         marker_update_all(client);
+        history_begin(client);
+    }
 }
 
 void act_cap(struct client *client, const struct message *message)

@@ -109,6 +109,7 @@ static const struct command commands[] = {
     {"AUTHENTICATE", ANY_TIME, 1, NULL, act_authenticate},
     {"AWAY", WHEN_UP, 0, NULL, act_away},
     {"CAP", ANY_TIME, 1, NULL, act_cap},
+    {"CHATHISTORY", WHEN_UP, 0, NULL, act_chathistory},
     {"HELP", WHEN_UP, 0, NULL, act_help},
     {"INFO", WHEN_UP, 0, NULL, act_info},
     {"INVITE", WHEN_UP, 2, check_operator, act_nothing},

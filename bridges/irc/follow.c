@@ -353,6 +353,7 @@ static void take_page(struct client *client, const json_t *result)
             continue;
         int64_t number = member_integer(line, "seq");
         peer->last = number > peer->last ? number : peer->last;
+        history_line(peer, line);
         if (number > seq && follow->paged)
             follow->passed = true;
         else if (number > seq && count < PAGE)

@@ -89,7 +89,7 @@ bool marker_update_all(struct client *client)
 
 static void fail(struct client *client, const struct answer *answer)
 {
-    client_standard(client, "FAIL", "MARKREAD", "INTERNAL_ERROR", answer->target,
+    client_standard(client, "FAIL", "MARKREAD", "INTERNAL_ERROR", WORDS(answer->target),
                     answer->error != NULL ? answer->error->text : "The conversation has gone");
 }
 

@@ -132,10 +132,13 @@ void client_notice(struct client *client, const char *target, const char *format
 }
 
 void client_standard(struct client *client, const char *kind, const char *verb, const char *code,
-                     const char *context, const char *text)
+                     const char *const *context, const char *text)
 {
+    const char *words[WORD_LIMIT + 1] = {verb, code};
+    for (size_t i = 0; context != NULL && context[i] != NULL && i + 2 < WORD_LIMIT; i++)
+        words[i + 2] = context[i];
     if (client_has(client, CAP_STANDARD_REPLIES))
-        client_say(client, NULL, client->site->name, kind, WORDS(verb, code, context), "%s", text);
+        client_say(client, NULL, client->site->name, kind, words, "%s", text);
     else
         client_say(client, NULL, client->site->name, "NOTICE",
                    WORDS(client->nick[0] != '\0' ? client->nick : "*"), "%s (%s)", text, code);

@@ -238,8 +238,11 @@ static void finish(struct client *client)
         return;
     }
     /* When the gateway refuses at once, this has been run to its end within the question. */
-    if (!marker_update_all(client) || client->phase != PHASE_LOADED)
+    if (!marker_update_all(client) || !history_begin(client) || client->phase != PHASE_LOADED)
         return;
+    /* Who can ask for what was missed is not given it unasked (chathistory). */
+    if (client_has(client, CAP_CHATHISTORY) && peer_last(client) > client->follow.at.seq)
+        client->follow.at.seq = peer_last(client);
     client->phase = PHASE_UP;
     welcome(client);
     peer_join_all(client);

@@ -19,6 +19,7 @@ struct request {
     char label[LABEL_SIZE];
     char *target;
     char *text;
+    void *data;
 };
 
 static void request_free(struct request *request)
@@ -27,6 +28,7 @@ static void request_free(struct request *request)
         OPENSSL_cleanse(request->text, strlen(request->text)); /* may be a command with a password */
     free(request->text);
     free(request->target);
+    free(request->data);
     request->magic = 0;
     free(request);
 }
@@ -41,7 +43,11 @@ static struct request *request_new(struct client *client, const struct question 
     request->question = *question;
     request->target = question->target != NULL ? strdup(question->target) : NULL;
     request->text = question->text != NULL ? strdup(question->text) : NULL;
+    request->data = question->data != NULL ? malloc(question->data_size) : NULL;
+    if (request->data != NULL)
+        memcpy(request->data, question->data, question->data_size);
     if ((question->target != NULL && request->target == NULL) ||
+        (question->data != NULL && request->data == NULL) ||
         (question->text != NULL && request->text == NULL)) {
         request_free(request);
         return NULL;
@@ -62,7 +68,12 @@ static void answered(void *arg, json_t *result, const struct error *error)
     bool nested = client->running;
     client->running = true;
     if (client->phase != PHASE_ENDING) {
-        struct answer answer = {result, error, request->target, request->text, request->question.number};
+        struct answer answer = {.result = result,
+                                .error = error,
+                                .target = request->target,
+                                .text = request->text,
+                                .number = request->question.number,
+                                .data = request->data};
         client_label_begin(client, request->label);
         request->question.answered(client, &answer);
         if (request->label[0] != '\0')

@@ -48,6 +48,7 @@ enum capability {
     CAP_AWAY_NOTIFY,
     CAP_BATCH,
     CAP_CAP_NOTIFY,
+    CAP_CHATHISTORY,
     CAP_READ_MARKER,
     CAP_ECHO_MESSAGE,
     CAP_EXTENDED_JOIN,
@@ -76,6 +77,7 @@ struct peer {
     char protection[REASON_SIZE];
     int64_t since;      /* of the state, Unix milliseconds */
     int64_t last;       /* newest line known */
+    int64_t last_time;  /* of the newest line, Unix milliseconds; only for clients that ask for history */
     int64_t heard;      /* time of the last line that came in, Unix milliseconds; 0: none in this session */
     int64_t came;       /* that line, until this client has answered; 0: none */
     int64_t read;       /* everything up to this line was read, here or elsewhere */
@@ -172,6 +174,8 @@ struct client {
 
     struct request *requests;
     unsigned request_count;
+    bool history_began;
+    unsigned history_asked; /* questions of history_begin() that are not answered */
     struct peer *peers;
     struct follow follow;
     char (*monitored)[NICK_SIZE];
@@ -208,10 +212,10 @@ void client_numeric(struct client *client, unsigned number, const char *const *w
 /* A notice of the gateway, in the channel or query named. */
 void client_notice(struct client *client, const char *target, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* A standard reply (FAIL, WARN, NOTE), or a notice to clients without the capability. `context` is what it
- * is about; NULL: nothing that could be named. */
+/* A standard reply (FAIL, WARN, NOTE), or a notice to clients without the capability. `context` are
+ * words between code and text; NULL: none. */
 void client_standard(struct client *client, const char *kind, const char *verb, const char *code,
-                     const char *context, const char *text);
+                     const char *const *context, const char *text);
 
 /* What is said between these is tied to the label: one line bears it, several are a batch, none is an ACK. */
 void client_label_begin(struct client *client, const char *label);
@@ -233,6 +237,7 @@ struct answer {
     const char *target;        /* as given with the request */
     const char *text;
     int64_t number;
+    const void *data;
 };
 typedef void answer_fn(struct client *client, const struct answer *answer);
 
@@ -241,6 +246,8 @@ struct question {
     const char *target; /* these are copied for the answer; NULL is allowed */
     const char *text;
     int64_t number;
+    const void *data; /* as many bytes as data_size says, without pointers */
+    size_t data_size;
     bool takes_label; /* the label of the running command waits for this answer */
 };
 /* `command` is taken over. The answer comes later, or before this returns when the gateway refuses at once;
@@ -307,6 +314,8 @@ void follow_keep(struct client *client);              /* tells the gateway how f
 /* --- talk.c: lines of people
  * ------------------------------------------------------------------------------------ */
 void talk_show(struct client *client, struct peer *peer, const json_t *line, const char *batch);
+/* One that was asked for, in the channel or the query that was named. */
+void talk_show_old(struct client *client, const struct target *target, const json_t *line, const char *batch);
 void talk_show_delivery(struct client *client, struct peer *peer, const json_t *line);
 void talk_hint(struct client *client, json_t *hint);
 void talk_target(const struct peer *peer,
@@ -328,6 +337,14 @@ void marker_join(struct client *client, const char *channel, const struct peer *
 void marker_update(struct client *client, struct peer *peer); /* its position may have moved */
 /* Likewise all; true when every position can be told as a time. Otherwise registration_step() follows. */
 bool marker_update_all(struct client *client);
+
+/* --- history.c: lines that are asked for
+ * --------------------------------------------------------------------------------- */
+enum { HISTORY_LIMIT = 100 };
+/* Asks for what must be known before a client may ask; true when it is. Otherwise registration_step()
+ * follows. */
+bool history_begin(struct client *client);
+void history_line(struct peer *peer, const json_t *line); /* a line was seen */
 
 /* --- control.c: the control channel
  * ------------------------------------------------------------------------------- */
@@ -367,5 +384,6 @@ check_fn check_on_channel, check_topic, check_operator;
 act_fn act_who, act_whois, act_whowas, act_ison, act_userhost; /* who.c */
 act_fn act_monitor;                                            /* monitor.c */
 act_fn act_markread;                                           /* marker.c */
+act_fn act_chathistory;                                        /* history.c */
 
 #endif

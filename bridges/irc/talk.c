@@ -78,18 +78,13 @@ static bool place(const struct client *client, const struct peer *peer, bool own
     return true;
 }
 
-void talk_show(struct client *client, struct peer *peer, const json_t *line, const char *batch)
+static void show(struct client *client, const struct peer *peer, const json_t *line, const char *target,
+                 const char *batch)
 {
     const char *direction = member_text(line, "direction");
     bool own = strcmp(direction, "out") == 0, note = strcmp(direction, "note") == 0;
     int64_t time = member_integer(line, "time");
-    char source[SOURCE_SIZE], target[TARGET_SIZE], clock[TEXT_TIME_SIZE] = "";
-    if (own && strcmp(member_text(line, "label"), client->mark) == 0) {
-        talk_show_delivery(client, peer, line);
-        return;
-    }
-    if (!place(client, peer, own, target))
-        return;
+    char source[SOURCE_SIZE], clock[TEXT_TIME_SIZE] = "";
     if (own)
         client_source(client, source);
     else if (note)
@@ -111,12 +106,37 @@ void talk_show(struct client *client, struct peer *peer, const json_t *line, con
         .prefix = clock,
     };
     talk_say(client, &utterance, member_text(line, "text"));
+}
+
+void talk_show(struct client *client, struct peer *peer, const json_t *line, const char *batch)
+{
+    const char *direction = member_text(line, "direction");
+    bool own = strcmp(direction, "out") == 0;
+    char target[TARGET_SIZE];
+    if (own && strcmp(member_text(line, "label"), client->mark) == 0) {
+        talk_show_delivery(client, peer, line);
+        return;
+    }
+    if (!place(client, peer, own, target))
+        return;
+    show(client, peer, line, target, batch);
     if (own) {
         talk_show_delivery(client, peer, line);
-    } else if (!note) {
+    } else if (strcmp(direction, "in") == 0) {
         peer->came = member_integer(line, "seq");
-        peer->heard = time;
+        peer->heard = member_integer(line, "time");
     }
+}
+
+void talk_show_old(struct client *client, const struct target *target, const json_t *line, const char *batch)
+{
+    char name[TARGET_SIZE];
+    bool own = strcmp(member_text(line, "direction"), "out") == 0;
+    if (target->channel)
+        peer_channel(target->peer, name);
+    else
+        snprintf(name, sizeof name, "%s", own ? target->peer->handle : client->nick);
+    show(client, target->peer, line, name, batch);
 }
 
 void talk_show_delivery(struct client *client, struct peer *peer, const json_t *line)
