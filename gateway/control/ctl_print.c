@@ -159,10 +159,12 @@ static char *cell_text(const struct ctl *ctl, const json_t *value, enum ctl_form
             ctl_duration(small, sizeof small, number);
         else if (format == SHOW_BYTES)
             ctl_bytes(small, sizeof small, number);
-        else if (format == SHOW_MICROSECONDS && number == 0)
+        else if ((format == SHOW_MICROSECONDS || format == SHOW_SECONDS) && number == 0)
             snprintf(small, sizeof small, "-");
         else if (format == SHOW_MICROSECONDS)
             snprintf(small, sizeof small, "%.1f ms", (double)number / 1000);
+        else if (format == SHOW_SECONDS)
+            ctl_duration(small, sizeof small, number * 1000);
         else if (number < 0)
             snprintf(small, sizeof small, "no limit");
         else

@@ -12,6 +12,7 @@ enum ctl_format {
     SHOW_DURATION, /* milliseconds */
     SHOW_BYTES,
     SHOW_MICROSECONDS,
+    SHOW_SECONDS,  /* a time span; 0: none */
     SHOW_BLOCK,    /* a text of many lines, or a list of such; behind the other fields */
     SHOW_UNLIMITED /* a number, -1 is "no limit" */
 };

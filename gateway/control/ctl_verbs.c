@@ -152,6 +152,28 @@ static void show_history(struct ctl *ctl, const json_t *command, const json_t *o
         fputs("no lines\n", ctl->out);
 }
 
+/* The newest last, like a chat window. */
+static void show_found(struct ctl *ctl, const json_t *command, const json_t *options, const json_t *result)
+{
+    (void)command;
+    (void)options;
+    const json_t *lines = json_object_get(result, "lines");
+    for (size_t i = json_array_size(lines); i > 0; i--) {
+        const json_t *line = json_array_get(lines, i - 1);
+        const char *handle = json_string_value(json_object_get(line, "handle"));
+        if (handle != NULL) {
+            ctl_print_text(ctl->out, handle, false);
+            fputc(' ', ctl->out);
+            ctl_print_line(ctl, line, handle);
+        }
+    }
+    if (json_array_size(lines) == 0)
+        fputs("nothing found\n", ctl->out);
+    if (json_is_true(json_object_get(result, "more")))
+        fprintf(ctl->out, "older lines: --before %" JSON_INTEGER_FORMAT "\n",
+                json_integer_value(json_object_get(result, "before")));
+}
+
 static const struct ctl_layout done_layout = {.empty = "done"};
 
 static const struct ctl_layout status_layout = {.columns = {{"name", "name", SHOW_TEXT},
@@ -187,7 +209,7 @@ static const struct ctl_layout account_layout = {.columns = {ACCOUNT_COLUMNS,
 
 #define APP_PASSWORD_COLUMNS                                                                                 \
     {"id", "id", SHOW_TEXT}, {"label", "label", SHOW_TEXT}, {"scope", "scope", SHOW_TEXT},                   \
-        {"created", "created", SHOW_TIME},                                                                   \
+        {"unused at most", "idle", SHOW_SECONDS}, {"created", "created", SHOW_TIME},                         \
     {                                                                                                        \
         "last used", "last_used", SHOW_TIME                                                                  \
     }
@@ -226,6 +248,15 @@ static const struct ctl_layout friend_layout = {.columns = {{"name", "name", SHO
                                                             {"received", "bytes_in", SHOW_BYTES},
                                                             {"sent", "bytes_out", SHOW_BYTES},
                                                             {"added", "added", SHOW_TIME}}};
+static const struct ctl_layout tunnels_layout = {
+    .list = "tunnels",
+    .empty = "no tunnels",
+    .columns = {{"we are", "role", SHOW_TEXT},
+                {"towards the seeker", "towards_initiator", SHOW_TEXT},
+                {"towards the sought", "towards_endpoint", SHOW_TEXT},
+                {"carried", "bytes", SHOW_BYTES},
+                {"idle", "idle_ms", SHOW_DURATION},
+                {"age", "age_ms", SHOW_DURATION}}};
 static const struct ctl_layout attempts_layout = {.list = "attempts",
                                                   .empty = "nobody unknown has tried to connect",
                                                   .columns = {{"location", "location", SHOW_TEXT},
@@ -459,6 +490,11 @@ const struct ctl_verb ctl_verbs[] = {
      .help = "who tried to connect without being a friend",
      .example = "attempts",
      .layout = &attempts_layout},
+    {.words = "tunnels",
+     .command = "tunnels",
+     .help = "tunnels that end here or are relayed",
+     .example = "tunnels",
+     .layout = &tunnels_layout},
 
     {.words = "contact add",
      .command = "contact.add",
@@ -583,6 +619,16 @@ const struct ctl_verb ctl_verbs[] = {
                 {CTL_NUMBER, "--after", "after", "lines after this number", true},
                 {CTL_NUMBER, "--max", "max", "at most so many, up to 500", true}},
      .after = show_history},
+    {.words = "search",
+     .command = "search",
+     .help = "find what was said, in capitals or not",
+     .example = "search the blue house",
+     OF_ACCOUNT,
+     .params = {{CTL_WORDS, "TEXT", "text", "what to look for", false},
+                {CTL_REFERENCE, "--conversation", "conversation", "only there: handle or id", true},
+                {CTL_NUMBER, "--before", "before", "lines before this number", true},
+                {CTL_NUMBER, "--max", "max", "at most so many, up to 200", true}},
+     .after = show_found},
     {.words = "watch",
      .help = "follow what happens: the gateway, or with --account that account",
      .example = "watch --account alice",
@@ -594,7 +640,8 @@ const struct ctl_verb ctl_verbs[] = {
      .example = "app-password new phone --scope irc",
      OF_ACCOUNT,
      .params = {{CTL_TEXT, "LABEL", "label", "which program or device", false},
-                {CTL_TEXT, "--scope", "scope", "irc, web, mail, control or *", true}},
+                {CTL_TEXT, "--scope", "scope", "irc, web, mail, control or *", true},
+                {CTL_SECONDS, "--idle", "idle", "it ends when unused for so long, like 30d", true}},
      .layout = &app_password_layout,
      .after = told_once},
     {.words = "app-password list",

@@ -104,6 +104,7 @@ static void forget_home(const struct account *account)
 static void adding_end(struct adding *adding, const struct error *error)
 {
     struct account *account = adding->account;
+    account->gateway->accounts_coming--;
     if (error != NULL) {
         call_fail_copy(adding->call, error);
         if (adding->asked)
@@ -231,7 +232,8 @@ bool do_account_add(struct call *call, struct error **error)
     account->reserved_change = CHANGE_BLOCK;
     account->avatar = buffer_make(CHAT_AVATAR_LIMIT);
     /* The first account is its gateway's operator: most gateways have one person. */
-    account->is_operator = arg_has(call, "operator") ? arg_true(call, "operator") : gateway->accounts == NULL;
+    bool first = gateway->accounts == NULL && gateway->accounts_coming == 0;
+    account->is_operator = arg_has(call, "operator") ? arg_true(call, "operator") : first;
     account->typing = gateway->typing_default;
     text_copy(account->name, sizeof account->name, name);
     text_copy(account->person, sizeof account->person, person != NULL ? person : name);
@@ -239,8 +241,10 @@ bool do_account_add(struct call *call, struct error **error)
         password_make(gateway->random, adding->password);
         password = adding->password;
     }
-    if (password_hash(gateway, password, password_hashed, adding))
+    if (password_hash(gateway, password, password_hashed, adding)) {
+        gateway->accounts_coming++;
         return true;
+    }
     account_free(account);
     free(adding);
     return error_set(error, ERROR_INTERNAL, "out of memory");

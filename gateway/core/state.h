@@ -239,6 +239,7 @@ struct gateway {
     uint8_t vault_key[VAULT_KEY_SIZE];
 
     struct account *accounts; /* by id */
+    unsigned accounts_coming; /* being made */
     int64_t last_account, last_id;
     struct friend *friend_map;
     struct route *routes_served, *routes_wanted;

@@ -8,8 +8,9 @@
 #include <time.h>
 
 #include "core/commands.h"
+#include "wire/utf8.h"
 
-enum { WORDS_MAX = 16 };
+enum { WORDS_MAX = 16, SEARCH_SHOWN = 20 };
 
 struct words {
     size_t count;
@@ -184,6 +185,20 @@ static json_t *make_add(const struct words *words, struct error **error)
     return NULL;
 }
 
+static json_t *make_search(const struct words *words, struct error **error)
+{
+    struct buffer text = buffer_make(1 << 16);
+    for (size_t i = 1; i < words->count; i++)
+        buffer_printf(&text, "%s%s", i > 1 ? " " : "", words->word[i]);
+    json_t *command = words->count > 1 ? json_pack("{s:s,s:s,s:i}", "do", "search", "text",
+                                                   buffer_string(&text), "max", SEARCH_SHOWN)
+                                       : NULL;
+    buffer_free(&text);
+    if (command == NULL)
+        error_set(error, ERROR_INVALID, "search TEXT: some words that were said");
+    return command;
+}
+
 static json_t *make_info(const struct words *words, struct error **error)
 {
     return one_word(words, "conversation.show", "conversation", "info HANDLE", error);
@@ -324,6 +339,24 @@ static void show_contact(json_t *lines, const json_t *answer)
         text_of(answer, "fingerprint"));
 }
 
+/* The newest last, like a chat window; each on one line. */
+static void show_search(json_t *lines, const json_t *answer)
+{
+    const json_t *list = json_object_get(answer, "lines");
+    for (size_t i = json_array_size(list); i > 0; i--) {
+        const json_t *line = json_array_get(list, i - 1);
+        char when[32], said[400];
+        date(when, number_of(line, "time"));
+        utf8_show(said, sizeof said, bytes_of_string(text_of(line, "text")));
+        say(lines, "%s, %s %s: %s", when, strcmp(text_of(line, "direction"), "in") == 0 ? "from" : "to",
+            text_of(line, "handle"), said);
+    }
+    if (json_array_size(list) == 0)
+        say(lines, "nothing found");
+    if (json_is_true(json_object_get(answer, "more")))
+        say(lines, "Older lines were not looked at; retrogatectl search can go on.");
+}
+
 static void show_info(json_t *lines, const json_t *answer)
 {
     size_t index;
@@ -370,6 +403,7 @@ static const struct verb verbs[] = {
     {"contacts", "contacts", "list conversations and their states", false, make_contacts, show_contacts},
     {"info", "info HANDLE", "state, key, protection and routes of a conversation", false, make_info,
      show_info},
+    {"search", "search TEXT", "find what was said, in capitals or not", false, make_search, show_search},
     {"open", "open HANDLE", "look for a tunnel now", false, make_open, show_conversation},
     {"close", "close HANDLE", "tell the peer and end the routes", false, make_close, show_conversation},
     {"rename", "rename HANDLE NEW", "change a contact's handle", false, make_rename, show_contact},

@@ -328,6 +328,36 @@ static void friends(void **state)
     json_decref(file);
 }
 
+static bool is_operator(struct world *world, const char *name)
+{
+    return account_by_name(world->gateway, name)->is_operator;
+}
+
+/* The first account runs the gateway, unless it is said otherwise; who comes right behind it does not. */
+static void who_becomes_operator(void **state)
+{
+    struct world *world = *state;
+    struct answer answers[2];
+    start(world->operator_, command("{'do': 'account.add', 'name': 'alice'}"), &answers[0]);
+    start(world->operator_, command("{'do': 'account.add', 'name': 'bob'}"), &answers[1]);
+    for (size_t i = 0; i < 2; i++) {
+        finish(world, &answers[i]);
+        json_decref(answers[i].result);
+    }
+    assert_true(is_operator(world, "alice"));
+    assert_false(is_operator(world, "bob"));
+    good(world, world->operator_, command("{'do': 'account.remove', 'account': 'alice', 'sure': true}"));
+    good(world, world->operator_, command("{'do': 'account.add', 'name': 'carol'}"));
+    assert_false(is_operator(world, "carol"));
+    good(world, world->operator_, command("{'do': 'account.remove', 'account': 'bob', 'sure': true}"));
+    good(world, world->operator_, command("{'do': 'account.remove', 'account': 'carol', 'sure': true}"));
+    good(world, world->operator_, command("{'do': 'account.add', 'name': 'dave', 'operator': false}"));
+    assert_false(is_operator(world, "dave"));
+    good(world, world->operator_, command("{'do': 'account.remove', 'account': 'dave', 'sure': true}"));
+    good(world, world->operator_, command("{'do': 'account.add', 'name': 'erin'}"));
+    assert_true(is_operator(world, "erin"));
+}
+
 static void one_account(void **state)
 {
     struct world *world = *state;
@@ -539,6 +569,7 @@ int main(void)
         TEST(members),
         TEST(the_node),
         TEST(friends),
+        TEST(who_becomes_operator),
         TEST(one_account),
         TEST(verbs),
         TEST(too_many_at_once),

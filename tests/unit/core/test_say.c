@@ -157,6 +157,39 @@ static void lines_are_found(void **state)
     json_decref(search(world, pair.alice, "x", 1));
 }
 
+/* What a person types into the control channel. */
+static void a_verb_finds_them_too(void **state)
+{
+    struct world *world = *state;
+    struct pair pair;
+    pair_make(&pair, world);
+    good(world, pair.alice,
+         json_pack("{s:s,s:s,s:s}", "do", "say", "conversation", "bob", "text", "The blue\nHouse"));
+    good(world, pair.alice,
+         json_pack("{s:s,s:s,s:s}", "do", "say", "conversation", "bob", "text", "a blue h"));
+    world_quiet(world);
+    static const struct {
+        const char *typed;
+        size_t count;
+        const char *end;
+    } cases[] = {
+        {"search BLUE", 2, "to bob: a blue h"},
+        {"Search blue   H", 1, "to bob: a blue h"},
+        {"search house", 1, "to bob: The blue\ufffdHouse"},
+        {"search nothing of that", 1, "nothing found"},
+        {"search", 1, "search TEXT: some words that were said"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *answer =
+                   give(world, pair.alice, json_pack("{s:s,s:s}", "do", "verb", "text", cases[i].typed)),
+               *lines = json_object_get(answer, "lines");
+        assert_int_equal(json_array_size(lines), cases[i].count);
+        const char *last = json_string_value(json_array_get(lines, cases[i].count - 1));
+        assert_string_equal(last + strlen(last) - strlen(cases[i].end), cases[i].end);
+        json_decref(answer);
+    }
+}
+
 /* Long lines are given in as many answers as they need. */
 static void long_lines_fit(void **state)
 {
@@ -191,9 +224,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(a_line_is_said_once),  TEST(also_while_it_is_being_stored),
-        TEST(a_refusal_is_no_line), TEST(lines_are_found),
-        TEST(long_lines_fit),
+        TEST(a_line_is_said_once), TEST(also_while_it_is_being_stored), TEST(a_refusal_is_no_line),
+        TEST(lines_are_found),     TEST(a_verb_finds_them_too),         TEST(long_lines_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
