@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "fields.h"
 #include "wire/radix64.h"
 
 enum {
@@ -47,25 +48,6 @@ bool entry_cookie_write(struct buffer *out, const struct place *place, const str
     return !out->failed;
 }
 
-/* Takes what stands before the first `end`, or everything, and the `end` itself. */
-static struct bytes cut(struct bytes *text, char end)
-{
-    const uint8_t *at = text->size > 0 ? memchr(text->data, end, text->size) : NULL;
-    struct bytes head = bytes_of(text->data, at != NULL ? (size_t)(at - text->data) : text->size);
-    size_t taken = at != NULL ? head.size + 1 : head.size;
-    *text = bytes_of(taken > 0 ? text->data + taken : text->data, text->size - taken);
-    return head;
-}
-
-static struct bytes trim(struct bytes text)
-{
-    while (text.size > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = bytes_of(text.data + 1, text.size - 1);
-    while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t'))
-        text.size--;
-    return text;
-}
-
 /* A text of 1 to size - 1 bytes without control characters. */
 static bool read_part(char *out, size_t size, struct bytes coded)
 {
@@ -90,15 +72,15 @@ bool entry_cookie_read(struct entry *entry, const struct place *place, struct by
     unsigned found = 0;
     entry_cookie_name(name, place);
     while (cookies.size > 0) {
-        struct bytes rest = trim(cut(&cookies, ';'));
-        struct bytes key = cut(&rest, '=');
+        struct bytes rest = fields_cut(&cookies, ';');
+        struct bytes key = fields_cut(&rest, '=');
         if (!bytes_equal(key, bytes_of_string(name)))
             continue;
         value = rest;
         found++;
     }
     /* Two of them: somebody planted one. */
-    struct bytes account = cut(&value, '.');
+    struct bytes account = fields_cut(&value, '.');
     bool good = found == 1 && read_part(entry->account, sizeof entry->account, account) &&
                 read_part(entry->password, sizeof entry->password, value);
     if (!good)

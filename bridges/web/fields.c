@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "entry.h"
 #include "wire/radix64.h"
 
 static bool is_blank(uint8_t c)
@@ -23,8 +24,7 @@ static struct bytes trim(struct bytes text)
     return text;
 }
 
-/* Takes what stands before the first `end`, or everything, and the `end` itself; without blanks around it. */
-static struct bytes cut(struct bytes *text, char end)
+struct bytes fields_cut(struct bytes *text, char end)
 {
     const uint8_t *at = text->size > 0 ? memchr(text->data, end, text->size) : NULL;
     size_t size = at != NULL ? (size_t)(at - text->data) : text->size;
@@ -43,7 +43,7 @@ static bool is_word(struct bytes text, const char *word)
 static bool is_forbidden(struct bytes parameters)
 {
     while (parameters.size > 0) {
-        struct bytes weight = cut(&parameters, ';');
+        struct bytes weight = fields_cut(&parameters, ';');
         if (weight.size < 3 || (weight.data[0] | 0x20) != 'q' || weight.data[1] != '=')
             continue;
         for (size_t i = 2; i < weight.size; i++) {
@@ -58,8 +58,8 @@ static bool is_forbidden(struct bytes parameters)
 bool fields_accept_gzip(struct bytes accept_encoding)
 {
     while (accept_encoding.size > 0) {
-        struct bytes rest = cut(&accept_encoding, ',');
-        struct bytes coding = cut(&rest, ';');
+        struct bytes rest = fields_cut(&accept_encoding, ',');
+        struct bytes coding = fields_cut(&rest, ';');
         if (is_word(coding, "gzip"))
             return !is_forbidden(rest);
     }
@@ -70,7 +70,7 @@ bool fields_match(struct bytes if_none_match, const char *hash)
 {
     size_t size = strlen(hash);
     while (if_none_match.size > 0) {
-        struct bytes tag = cut(&if_none_match, ',');
+        struct bytes tag = fields_cut(&if_none_match, ',');
         if (is_word(tag, "*"))
             return true;
         if (tag.size > 2 && tag.data[0] == 'W' && tag.data[1] == '/')
@@ -86,14 +86,14 @@ bool fields_match(struct bytes if_none_match, const char *hash)
 
 bool fields_are_json(struct bytes content_type)
 {
-    return is_word(cut(&content_type, ';'), "application/json");
+    return is_word(fields_cut(&content_type, ';'), "application/json");
 }
 
 bool fields_upgrade(struct bytes upgrade, const char *protocol)
 {
     while (upgrade.size > 0) {
-        struct bytes rest = cut(&upgrade, ',');
-        if (is_word(cut(&rest, '/'), protocol))
+        struct bytes rest = fields_cut(&upgrade, ',');
+        if (is_word(fields_cut(&rest, '/'), protocol))
             return true;
     }
     return false;
@@ -104,7 +104,7 @@ bool fields_basic(struct entry *entry, struct bytes authorization)
     struct buffer plain = buffer_make(sizeof entry->account + sizeof entry->password);
     plain.secret = true;
     struct bytes text = trim(authorization);
-    bool good = is_word(cut(&text, ' '), "Basic") && radix64_decode(&plain, trim(text));
+    bool good = is_word(fields_cut(&text, ' '), "Basic") && radix64_decode(&plain, trim(text));
     struct bytes view = buffer_view(&plain);
     const uint8_t *colon = good && view.size > 0 ? memchr(view.data, ':', view.size) : NULL;
     size_t account = colon != NULL ? (size_t)(colon - view.data) : 0;

@@ -2,9 +2,15 @@
 #ifndef RETROGATE_WEB_FIELDS_H
 #define RETROGATE_WEB_FIELDS_H
 
-#include "entry.h"
+#include "base/bytes.h"
 
 /* Header fields of a request, read as far as we need them. Pure. */
+
+struct entry;
+
+/* Takes what stands before the first `end`, or everything, and the `end` itself off the front of the text;
+ * without blanks around it. */
+struct bytes fields_cut(struct bytes *text, char end);
 
 bool fields_accept_gzip(struct bytes accept_encoding);
 /* Is the contents' tag, "<hash>" or "<hash>-gz", among those of an If-None-Match? */

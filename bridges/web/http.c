@@ -16,10 +16,10 @@
 enum {
     MAGIC = 0x68747470,
     CONNECTION_MEMORY = 32 << 10, /* twice a request head's limit (head.h): the answer's head is there too */
+    CONNECTIONS_MAX = 1 << 20,    /* the limits are the front's */
     QUIET_S = 30,                 /* a connection without a byte either way */
-    SWEEP_MS = 15 * 1000,
-    RECEIVE_MS = 60 * 1000, /* for a whole request, however its bytes drip */
-    ANSWER_MS = 600 * 1000, /* for the gateway's work and the whole answer */
+    RECEIVE_MS = 60 * 1000,
+    ANSWER_MS = 600 * 1000,
 };
 
 /* One connection, behind its place. */
@@ -40,6 +40,7 @@ struct http {
     uv_poll_t poll; /* of the daemon's epoll */
     uv_timer_t timer, sweep;
     unsigned handles; /* open */
+    uint64_t receive_ms, answer_ms;
     struct request *requests;
     struct visitor *visitors;
     struct place *taking; /* of the connection that is being added */
@@ -90,9 +91,16 @@ static void on_sweep(uv_timer_t *timer)
     DL_FOREACH(http->visitors, visitor)
     {
         /* The library finds the end of the stream, and clears away. */
-        if (now - visitor->since > (visitor->answering ? ANSWER_MS : RECEIVE_MS))
+        if (now - visitor->since > (visitor->answering ? http->answer_ms : http->receive_ms))
             shutdown(visitor->fd, SHUT_RDWR);
     }
+}
+
+void http_set_patience(struct http *http, uint64_t receive_ms, uint64_t answer_ms)
+{
+    http->receive_ms = receive_ms;
+    http->answer_ms = answer_ms;
+    uv_timer_start(&http->sweep, on_sweep, receive_ms / 4, receive_ms / 4);
 }
 
 /* --- connections */
@@ -240,8 +248,8 @@ static bool open_handles(struct http *http)
     uv_timer_init(loop, &http->sweep);
     http->poll.data = http->timer.data = http->sweep.data = http;
     http->handles = 3;
-    return uv_poll_start(&http->poll, UV_READABLE, on_poll) == 0 &&
-           uv_timer_start(&http->sweep, on_sweep, SWEEP_MS, SWEEP_MS) == 0;
+    http_set_patience(http, RECEIVE_MS, ANSWER_MS);
+    return uv_poll_start(&http->poll, UV_READABLE, on_poll) == 0;
 }
 
 struct http *http_open(struct site *site, struct error **error)
@@ -256,8 +264,9 @@ struct http *http_open(struct site *site, struct error **error)
     /* MHD_USE_ERROR_LOG is left out: its lines would hold foreign text. */
     http->daemon = MHD_start_daemon(
         MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, http,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)QUIET_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)QUIET_S,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, http,
         MHD_OPTION_END);
     if (http->daemon == NULL) {

@@ -343,6 +343,44 @@ static void qr_codes_are_rows(void **state)
     assert_int_equal(ask("POST", "/api/1/qr", fields, "{\"text\": \"x\", \"more\": 1}"), 400);
 }
 
+/* Each byte is in time for the library; the whole is not. */
+static void dripping_requests_are_cut_off(void **state)
+{
+    (void)state;
+    static const char *const begun[] = {
+        "GET /api/1/session HTTP/1.1\r\nHost: localhost\r\nX: ",
+        "POST /api/1/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        "Content-Length: 60000\r\n\r\n"};
+    http_set_patience(scene.http, 40, 40);
+    for (size_t i = 0; i < 2; i++) {
+        int fd = scene_connect(false);
+        char byte;
+        assert_int_equal(write(fd, begun[i], strlen(begun[i])), strlen(begun[i]));
+        for (unsigned turns = 0; turns < 5000 && scene.places > 0; turns++) {
+            if (send(fd, "x", 1, MSG_NOSIGNAL) < 0)
+                assert_true(errno == EPIPE || errno == EAGAIN);
+            scene_turn();
+            usleep(1000);
+        }
+        assert_int_equal(scene.places, 0);
+        assert_int_equal(read(fd, &byte, 1), 0);
+        close(fd);
+    }
+    /* And one that waits too long for the gateway. */
+    scene.gateway.hold = true;
+    int fd = scene_connect(false);
+    static const char whole[] = "GET /api/1/session HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    assert_int_equal(write(fd, whole, strlen(whole)), strlen(whole));
+    uint64_t end = clock_monotonic_ms() + 200;
+    while (clock_monotonic_ms() < end)
+        scene_turn();
+    scene.gateway.hold = false;
+    for (unsigned turns = 0; turns < 5000 && scene.places > 0; turns++)
+        scene_turn();
+    assert_int_equal(scene.places, 0);
+    close(fd);
+}
+
 static void closing_ends_what_waits(void **state)
 {
     (void)state;
@@ -384,6 +422,7 @@ int main(void)
         TEST(blobs_are_pictures_or_nothing_special),
         TEST(large_blobs_come_in_pieces),
         TEST(qr_codes_are_rows),
+        TEST(dripping_requests_are_cut_off),
         TEST(closing_ends_what_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/support/vectors.h"
+#include "web/entry.h"
 
 static struct bytes text(const char *of)
 {
