@@ -5,7 +5,7 @@ import {link} from "./link.js";
 import {t} from "./words.js";
 
 const QUIET = 4; // modules of margin that readers ask for (ISO 18004)
-export const QR_MAX = 2900; // bytes
+const QR_MAX = 2900; // bytes
 
 export const fitsQr = (text) => new TextEncoder().encode(text).length <= QR_MAX;
 

@@ -7,7 +7,7 @@ import {moment, t} from "../words.js";
 import {makeInvite} from "./invites.js";
 import {stateMark} from "./line.js";
 import {openBox} from "./openbox.js";
-import {attempt, badge, button, card, empty, facts, field, fingerprintOf, handout, hint, keyed, lead, notice, textOf} from "./parts.js";
+import {attempt, badge, button, card, empty, facts, field, fingerprintOf, handout, hint, keyed, lead, load, notice} from "./parts.js";
 
 const PRESENCE = ["always", "open", "never"];
 const HANDLE = "[a-z0-9_\\-]{1,24}";
@@ -42,11 +42,9 @@ async function remove(contact, app) {
 function detail(root, contact, app) {
   const talk = model.conversation(contact.conversation);
   const key = h("div");
-  const showKey = h("details", {ontoggle: async () => {
-    if (!showKey.open || key.firstChild) return;
-    const text = await link.ask("contact.show", {contact: contact.id}).then((shown) => handout(t("invites.own_block"), shown.key, {qr: false}),
-      (failure) => notice("bad", textOf(failure)));
-    replace(key, text);
+  const showKey = h("details.card", {ontoggle: () => {
+    if (showKey.open && !key.hasChildNodes())
+      load(key, async () => handout(t("invites.own_block"), (await link.ask("contact.show", {contact: contact.id})).key, {qr: false}));
   }}, h("summary", {}, t("invites.own_block")), key);
   const presence = h("div", {}, presenceChoice(contact));
   const parts = h("div.stack.loose");
@@ -71,7 +69,7 @@ function detail(root, contact, app) {
   };
   draw();
   root.append(h("div.page", {}, parts,
-    card(t("contacts.reach"), presence), card(t("contacts.you"), persona()), h("div.card", {}, showKey)));
+    card(t("contacts.reach"), presence), card(t("contacts.you"), persona()), showKey));
   const offs = [model.on("contacts", draw), model.on("conversations", draw)];
   return () => offs.forEach((off) => off());
 }

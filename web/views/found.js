@@ -72,7 +72,7 @@ function keyOfBlock(block) {
 }
 
 // A certificate or short invite is records (tag, size, data), the last one a checksum (protocol 11, 2.1 and 2.2).
-export function nodeOf(base64) {
+function nodeOf(base64) {
   const bytes = bytesOf(base64);
   const records = new Map();
   let last = -1;

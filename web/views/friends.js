@@ -5,15 +5,15 @@ import {link} from "../link.js";
 import {model} from "../model.js";
 import {ago, bytes, moment, number, t} from "../words.js";
 import {openBox} from "./openbox.js";
-import {attempt, badge, button, card, empty, every, facts, field, fingerprintOf, handout, hint, keyed, lead, notice, textOf} from "./parts.js";
+import {attempt, badge, button, card, empty, every, facts, field, fingerprintOf, handout, hint, keyed, lead, loaded, notice} from "./parts.js";
 
 const POLL_MS = 3000;
 const STATE_KIND = {up: "good", limited: "warn", handshake: "warn", connecting: "warn", offline: "bad"};
 const ORDER = Object.keys(STATE_KIND);
 
 export const friendBadge = (friend) => badge(t(`friends.state_${friend.state}`), STATE_KIND[friend.state]);
-export const roundTrip = (friend) => (friend.rtt_us ? t("friends.ms", {n: Math.max(1, Math.round(friend.rtt_us / 1000))}) : null);
-export const traffic = (friend) => t("friends.traffic_text", {in: bytes(friend.bytes_in), out: bytes(friend.bytes_out)});
+const roundTrip = (friend) => (friend.rtt_us ? t("friends.ms", {n: Math.max(1, Math.round(friend.rtt_us / 1000))}) : null);
+const traffic = (friend) => t("friends.traffic_text", {in: bytes(friend.bytes_in), out: bytes(friend.bytes_out)});
 
 async function edit(friend) {
   const name = h("input", {value: friend.name, maxlength: 100});
@@ -73,15 +73,12 @@ function attemptRow(entry) {
 }
 
 /** This gateway's own certificate, to be given to those who shall be its friends. */
-export function ownCertificate() {
-  const own = h("div.stack", {"aria-busy": "true"});
-  link.ask("friend.self").then((self) => replace(own,
-    handout(t("friends.short"), self.short), hint(t("friends.short_help")),
+export const ownCertificate = () => loaded(async () => {
+  const self = await link.ask("friend.self");
+  return [handout(t("friends.short"), self.short), hint(t("friends.short_help")),
     h("details", {}, h("summary", {}, t("friends.full")), hint(t("friends.full_help")), handout(t("friends.full"), self.full)),
-    self.addresses.length ? hint(t("friends.reached_at", {addresses: self.addresses.join(", ")})) : notice("warn", t("friends.not_listening"))),
-  (failure) => replace(own, notice("bad", textOf(failure)))).finally(() => own.removeAttribute("aria-busy"));
-  return own;
-}
+    self.addresses.length ? hint(t("friends.reached_at", {addresses: self.addresses.join(", ")})) : notice("warn", t("friends.not_listening"))];
+});
 
 export function open(root, params, app) {
   app.title(t("app.friends"));

@@ -9,7 +9,7 @@ import {friendBadge, ownCertificate} from "./friends.js";
 import {makeInvite} from "./invites.js";
 import {stateMark} from "./line.js";
 import {openBox} from "./openbox.js";
-import {badge, button, every, hint, keyed, lead, notice, shareButton} from "./parts.js";
+import {badge, button, every, hint, keyed, lead, loaded, notice, shareButton} from "./parts.js";
 
 const POLL_MS = 2000;
 
@@ -47,14 +47,12 @@ function friendRow() {
   }};
 }
 
-function ownKey() {
-  const shown = h("div.row");
-  link.ask("account.show").then(({link: text}) => {
-    const letter = `${t("guide.letter")}\n\n${text}\n`;
-    replace(shown, copyButton(letter, t("guide.copy_key")), button(t("qr.show"), () => showQr(text, t("invites.own_link")), {sign: "qr"}), shareButton(letter, t("invites.own_link")));
-  }).catch(() => {});
-  return shown;
-}
+const ownKey = () => loaded(async () => {
+  const {link: text} = await link.ask("account.show");
+  const letter = `${t("guide.letter")}\n\n${text}\n`;
+  return h("div.row", {}, copyButton(letter, t("guide.copy_key")), button(t("qr.show"), () => showQr(text, t("invites.own_link")), {sign: "qr"}),
+    shareButton(letter, t("invites.own_link")));
+});
 
 export function open(root, params, app) {
   app.title(t("app.guide"));

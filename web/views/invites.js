@@ -6,14 +6,14 @@ import {model} from "../model.js";
 import {fitsQr, qrOf, showQr} from "../qr.js";
 import {ago, moment, t} from "../words.js";
 import {openBox} from "./openbox.js";
-import {attempt, badge, button, card, choice, empty, field, handout, hint, keyed, lead, notice, shareButton, textOf} from "./parts.js";
+import {attempt, badge, button, card, choice, empty, field, handout, hint, keyed, lead, loaded, notice, shareButton} from "./parts.js";
 
 const VALID = [[3600, "hour"], [86400, "day"], [604800, "week"], [2592000, "month"]];
 const USES = [[1, "once"], [5, "five"], [-1, "any"]];
 const STATE_KIND = {open: "good", used: "", revoked: "", expired: "warn"};
 
 /** What the other side needs, in one text that its open box understands. */
-export const together = (inviteLink, keyLink) => `${t("invites.letter")}\n\n${inviteLink}\n\n${keyLink}\n`;
+const together = (inviteLink, keyLink) => `${t("invites.letter")}\n\n${inviteLink}\n\n${keyLink}\n`;
 
 function result(invite, keyLink) {
   const all = together(invite.link, keyLink), copyAll = copyButton(all, t("invites.copy_both"));
@@ -74,8 +74,11 @@ function row(linkOf, invite) {
   return {element, update};
 }
 
-export function open(root, params, app) {
+export function open(root, {arg, query}, app) {
   app.title(t("app.invites"));
+  const text = query.get("text") ?? "";
+  // An invite is a secret: it does not stay in the browser's history.
+  if (text) history.replaceState(history.state, "", "#/invites");
   const list = h("ul.list", {role: "list", "aria-label": t("invites.list")});
   const none = empty("invites", t("invites.none"));
   // Changes tell no links: they are secrets of the account, given only when asked for.
@@ -88,13 +91,14 @@ export function open(root, params, app) {
     list.hidden = invites.length === 0;
     none.hidden = !list.hidden;
   };
-  const own = h("div.stack", {"aria-busy": "true"});
-  link.ask("account.show").then(({link: text, key}) => replace(own, hint(t("invites.own_help")),
-    handout(t("invites.own_link"), text), h("details", {}, h("summary", {}, t("invites.own_block")), handout(t("invites.own_block"), key, {qr: false}))),
-  (failure) => replace(own, notice("bad", textOf(failure)))).finally(() => own.removeAttribute("aria-busy"));
+  const own = loaded(async () => {
+    const {link: text, key} = await link.ask("account.show");
+    return [hint(t("invites.own_help")), handout(t("invites.own_link"), text),
+      h("details", {}, h("summary", {}, t("invites.own_block")), handout(t("invites.own_block"), key, {qr: false}))];
+  });
   const make = button(t("invites.make"), () => busy(make, makeInvite()), {kind: "primary", sign: "plus"});
   root.append(h("div.page", {}, lead(t("invites.about")),
-    card(t("invites.open_title"), openBox(app, {text: params.query.get("text") ?? ""})),
+    card(t("invites.open_title"), openBox(app, {text})),
     card(t("invites.make_title"), hint(t("invites.make_help")), h("div.row", {}, make)),
     card(t("invites.list"), list, none),
     card(t("invites.own_title"), own)));
@@ -106,7 +110,7 @@ export function open(root, params, app) {
     draw();
   };
   drawAll();
-  const contact = params.arg && [...model.contacts.values()].find(({handle}) => handle === params.arg);
+  const contact = arg && [...model.contacts.values()].find(({handle}) => handle === arg);
   if (contact) makeInvite(contact);
   return model.on("invites", drawAll);
 }

@@ -5,7 +5,7 @@ import {link} from "../link.js";
 import {model} from "../model.js";
 import {ago, bytes, number, t} from "../words.js";
 import {friendBadge, friendFacts} from "./friends.js";
-import {badge, every, facts, hint, keyed, lead} from "./parts.js";
+import {every, facts, hint, keyed, lead} from "./parts.js";
 
 const POLL_MS = 2000;
 const LABEL_ROOM = 46; // pixels of width for each friend; with less their names are in the panel and the table only

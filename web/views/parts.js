@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // What several views are made of.
-import {copyButton, h, icon, told, uniqueId} from "../dom.js";
+import {copyButton, h, icon, replace, told, uniqueId} from "../dom.js";
 import {link} from "../link.js";
 import {fitsQr, showQr} from "../qr.js";
 import {t} from "../words.js";
@@ -84,10 +84,25 @@ export function every(ms, work) {
   }, {now: turn});
 }
 
-/** A command whose failure is said; true (or its answer) when it was done. */
-export async function attempt(command, args) {
-  const done = await told(link.ask(command, args).then((answer) => answer ?? true));
-  return done;
+/** A command whose failure is said: its answer, or undefined. */
+export const attempt = (command, args) => told(link.ask(command, args));
+
+/** Fills the node with what the work gives; a failure is shown there, with a way to try again. */
+export async function load(node, work) {
+  node.setAttribute("aria-busy", "true");
+  try {
+    replace(node, await work());
+  } catch (failure) {
+    replace(node, notice("bad", h("p", {}, textOf(failure)), h("div", {}, button(t("app.again"), () => load(node, work)))));
+  }
+  node.removeAttribute("aria-busy");
+}
+
+/** An element that loads itself. */
+export function loaded(work) {
+  const node = h("div.stack");
+  load(node, work);
+  return node;
 }
 
 /** Children that stay the same elements while a list changes, so that focus and what is open stay. */
@@ -105,7 +120,9 @@ export function keyed(parent, keyOf, make) {
       if (!known.has(key)) known.set(key, make(entry));
       const row = known.get(key);
       row.update?.(entry);
-      if (parent.children[index] !== row.element) parent.insertBefore(row.element, parent.children[index] ?? null);
+      // moveBefore, where there is one, keeps the focus within what moves.
+      if (parent.children[index] !== row.element)
+        parent[row.element.isConnected && parent.moveBefore ? "moveBefore" : "insertBefore"](row.element, parent.children[index] ?? null);
     });
   };
 }

@@ -8,7 +8,7 @@ import {model} from "../model.js";
 import {askNotifications} from "../notify.js";
 import {ago, bytes, languages, moment, number, setLanguage, t} from "../words.js";
 import {chooseAvatar} from "./avatar.js";
-import {attempt, badge, button, card, choice, empty, every, facts, field, fingerprintOf, hint, notice, textOf, toggle} from "./parts.js";
+import {attempt, badge, button, card, choice, empty, every, facts, field, fingerprintOf, hint, load, notice, textOf, toggle} from "./parts.js";
 
 const password = (autocomplete) => h("input", {type: "password", autocomplete, required: true});
 
@@ -111,23 +111,28 @@ async function newPassword(refresh) {
   await showOnce(t("settings.app_made"), t("settings.app_use", {account: model.account.name}), made.password);
 }
 
+function passwordRow(entry, refresh) {
+  const scope = t(`settings.scope_${entry.scope === "*" ? "all" : entry.scope}`);
+  const used = entry.last_used ? t("settings.used", {when: ago(entry.last_used)}) : t("settings.never_used");
+  return h("li.item", {}, h("div.grow.stack-tight", {}, h("strong", {}, h("bdi", {}, entry.label)),
+    hint([scope, used, entry.idle ? t("settings.ends_after", {n: Math.round(entry.idle / 86400)}) : ""].filter(Boolean).join(" · "))),
+  entry.own ? badge(t("settings.this_browser"), "good") : button(t("invites.revoke"), async () => {
+    if (!await confirmBox(t("settings.revoke_sure", {name: entry.label}), t("invites.revoke"))) return;
+    await attempt("app_password.revoke", {app_password: entry.id});
+    refresh();
+  }, {kind: "quiet danger", sign: "trash"}));
+}
+
 function passwords() {
-  const list = h("ul.list", {role: "list"}), none = empty("key", t("settings.app_none"));
-  const refresh = async () => {
+  const list = h("div");
+  const refresh = () => load(list, async () => {
     const {app_passwords: all} = await link.ask("app_password.list");
-    none.hidden = all.length > 0;
-    replace(list, all.sort((a, b) => b.last_used - a.last_used).map((entry) => h("li.item", {},
-      h("div.grow.stack-tight", {}, h("strong", {}, h("bdi", {}, entry.label)), h("span.hint", {},
-        [t(`settings.scope_${entry.scope === "*" ? "all" : entry.scope}`), entry.last_used ? t("settings.used", {when: ago(entry.last_used)}) : t("settings.never_used"),
-          entry.idle ? t("settings.ends_after", {n: Math.round(entry.idle / 86400)}) : ""].filter(Boolean).join(" · "))),
-      entry.own ? badge(t("settings.this_browser"), "good") : button(t("invites.revoke"), async () => {
-        if (!await confirmBox(t("settings.revoke_sure", {name: entry.label}), t("invites.revoke"))) return;
-        await attempt("app_password.revoke", {app_password: entry.id});
-        refresh();
-      }, {kind: "quiet danger", sign: "trash"}))));
-  };
-  told(refresh());
-  return {body: [card(t("settings.passwords"), hint(t("settings.app_help")), h("div.row", {}, button(t("settings.app_new"), () => newPassword(refresh), {kind: "primary", sign: "plus"})), list, none)]};
+    all.sort((a, b) => b.last_used - a.last_used);
+    return all.length ? h("ul.list", {role: "list"}, all.map((entry) => passwordRow(entry, refresh))) : empty("key", t("settings.app_none"));
+  });
+  refresh();
+  return {body: [card(t("settings.passwords"), hint(t("settings.app_help")),
+    h("div.row", {}, button(t("settings.app_new"), () => newPassword(refresh), {kind: "primary", sign: "plus"})), list)]};
 }
 
 async function addPerson(refresh) {
@@ -158,18 +163,19 @@ async function removePerson(entry, refresh) {
   if (done) refresh();
 }
 
+const personRow = (entry, refresh) => h("li.item", {}, avatarOf(entry.name, entry.fingerprint),
+  h("div.grow.stack-tight", {}, h("strong", {}, h("bdi", {}, entry.name)), hint(t("settings.person_since", {when: moment(entry.created)}))),
+  entry.operator ? badge(t("settings.operator")) : null,
+  entry.name === model.account.name ? badge(t("settings.you"), "good")
+    : button(t("contacts.remove"), () => removePerson(entry, refresh), {kind: "quiet danger", sign: "trash"}));
+
 function people() {
-  const list = h("ul.list", {role: "list"});
-  const refresh = async () => {
-    const {accounts} = await link.ask("account.list");
-    replace(list, accounts.map((entry) => h("li.item", {}, avatarOf(entry.name, entry.fingerprint),
-      h("div.grow.stack-tight", {}, h("strong", {}, h("bdi", {}, entry.name)), h("span.hint", {}, t("settings.person_since", {when: moment(entry.created)}))),
-      entry.operator ? badge(t("settings.operator")) : null,
-      entry.name === model.account.name ? badge(t("settings.you"), "good")
-        : button(t("contacts.remove"), () => removePerson(entry, refresh), {kind: "quiet danger", sign: "trash"}))));
-  };
-  told(refresh());
-  return {body: [card(t("settings.people"), hint(t("settings.people_help")), h("div.row", {}, button(t("settings.person_add"), () => addPerson(refresh), {kind: "primary", sign: "plus"})), list)]};
+  const list = h("div");
+  const refresh = () => load(list, async () =>
+    h("ul.list", {role: "list"}, (await link.ask("account.list")).accounts.map((entry) => personRow(entry, refresh))));
+  refresh();
+  return {body: [card(t("settings.people"), hint(t("settings.people_help")),
+    h("div.row", {}, button(t("settings.person_add"), () => addPerson(refresh), {kind: "primary", sign: "plus"})), list)]};
 }
 
 function vault() {
@@ -183,7 +189,7 @@ function vault() {
 
 function gateway() {
   const shown = h("div.stack"), lock = h("div");
-  const listening = (where) => Object.entries(where).flatMap(([name, list]) => (Array.isArray(list) ? list : [list]).map((entry) => h("div", {}, `${name}: `, h("bdi.mono", {}, String(entry)))));
+  const listening = (where) => Object.entries(where).filter(([name]) => name !== "setup").flatMap(([name, list]) => (Array.isArray(list) ? list : [list]).map((entry) => h("div", {}, `${name}: `, h("bdi.mono", {}, String(entry)))));
   const turn = every(5000, async () => {
     const now = await link.ask("status");
     if ((now.vault === "locked") !== lock.hasChildNodes()) replace(lock, now.vault === "locked" ? vault() : null);
