@@ -16,7 +16,7 @@ const POLL_MS = 2000;
 /** You – a friend – somebody between – a contact: who is near, and who is reached. */
 function picture() {
   const people = [[40, "you", "me"], [150, "friend", "up"], [260, "others", ""], [370, "contact", "far"]];
-  return svg("svg", {class: "net guide-picture", viewBox: "0 0 410 96", role: "img", "aria-label": t("guide.picture")},
+  return svg("svg", {class: "net guide-picture", viewBox: "0 -6 410 88", role: "img", "aria-label": t("guide.picture")},
     people.slice(1).map(([x], i) => svg("g", {class: `net-line ${i ? "relayed" : "link up"}`}, svg("path", {d: `M${x - 88} 34H${x - 22}`, "stroke-width": i ? 2 : 3}))),
     svg("g", {class: "net-line own"}, svg("path", {d: "M40 14C130 -6 280 -6 370 14", "stroke-width": 2})),
     people.map(([x, name, kind]) => svg("g", {class: `net-node ${kind}`, transform: `translate(${x} 34)`},

@@ -53,7 +53,7 @@ function placeAll(friends, far, width, height) {
   const put = (key, angle, part) => at.set(key, [cx + Math.cos(angle) * rx * part, cy + Math.sin(angle) * ry * part]);
   const part = far.length ? 0.66 : 0.9, stagger = friends.length > TWO_RINGS_FROM ? 0.11 : 0;
   friends.forEach((key, i) => {
-    angles.set(key, i / friends.length * 2 * Math.PI - Math.PI / 2);
+    angles.set(key, i / friends.length * 2 * Math.PI - (friends.length > 2 ? Math.PI / 2 : 0));
     put(key, angles.get(key), part + (i % 2 ? stagger : -stagger));
   });
   const behind = new Map();
