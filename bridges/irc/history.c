@@ -22,7 +22,7 @@ static const struct {
 
 /* A place in a conversation, between lines or on one. */
 struct place {
-    enum { PLACE_ANY, PLACE_TIME, PLACE_KNOWN } kind;
+    enum { PLACE_ANY, PLACE_TIME, PLACE_HALF_KNOWN, PLACE_KNOWN } kind; /* half: `after` alone */
     int64_t time;
     int64_t after;  /* lines with higher numbers lie behind it, */
     int64_t before; /* those with lower ones in front of it */
@@ -34,7 +34,7 @@ struct query {
     struct place places[2];
     /* Of the halving: from `high` on all lines are younger, and up to `low` the newest that is not is
      * `found`. */
-    int64_t low, high, found, found_time;
+    int64_t low, high, found;
     int64_t newest_line;
     int64_t first, last; /* what may be shown of the answer */
     bool newest;         /* when not all of it can be, then its end */
@@ -135,9 +135,16 @@ static void ask(struct client *client, const char *name, const struct query *que
 static struct place *unknown_place(struct query *query)
 {
     for (size_t i = 0; i < 2; i++)
-        if (query->places[i].kind == PLACE_TIME)
+        if (query->places[i].kind == PLACE_TIME || query->places[i].kind == PLACE_HALF_KNOWN)
             return &query->places[i];
     return NULL;
+}
+
+/* Several lines may have one time: behind it are those behind the last of them, in front of it those in front
+ * of the first. */
+static int64_t sought_time(const struct place *place)
+{
+    return place->kind == PLACE_TIME ? place->time : place->time - 1;
 }
 
 static void got_half(struct client *client, const struct answer *answer)
@@ -150,13 +157,10 @@ static void got_half(struct client *client, const struct answer *answer)
         fail(client, "MESSAGE_ERROR", &query, answer->target, "Messages could not be retrieved");
         return;
     }
-    if (seq > query.low && time > unknown_place(&query)->time) {
+    if (seq > query.low && time > sought_time(unknown_place(&query))) {
         query.high = seq;
     } else {
-        if (seq > query.low) {
-            query.found = seq;
-            query.found_time = time;
-        }
+        query.found = seq > query.low ? seq : query.found;
         query.low = middle;
     }
     go_on(client, answer->target, query);
@@ -208,10 +212,14 @@ static void go_on(struct client *client, const char *target, struct query query)
         select_lines(client, target, &query);
         return;
     }
-    place->kind = PLACE_KNOWN;
-    place->after = query.found;
-    place->before = query.found_time == place->time ? query.found : query.found + 1;
-    query.low = query.found = query.found_time = 0;
+    if (place->kind == PLACE_TIME) {
+        place->kind = PLACE_HALF_KNOWN;
+        place->after = query.found;
+    } else {
+        place->kind = PLACE_KNOWN;
+        place->before = query.found + 1;
+    }
+    query.low = query.found = 0;
     query.high = query.newest_line + 1;
     go_on(client, target, query);
 }

@@ -264,6 +264,31 @@ def far_client():
     return far
 
 
+def history_on_demand():
+    """A client that can ask for history is given none unasked, and gets what it asks for."""
+    far = Irc(c, "carol", PASSWORD)
+    caps = f"{ALL} draft/chathistory"
+    Irc(a, "alice@asks", PASSWORD, caps=caps).close()
+    for number in range(5):
+        far.send(f"PRIVMSG &alice :said {number} meanwhile")
+    wait_for("lines at A", lambda: texts(a, "alice", "carol")[-1:] == ["said 4 meanwhile"])
+    client = Irc(a, "alice@asks", PASSWORD, caps=caps)
+    client.expect(r" 366 \S+ &carol ")
+    client.none("meanwhile")
+    client.send("CHATHISTORY LATEST &carol * 3")
+    client.expect(r"BATCH \+\S+ chathistory &carol")
+    for number in (2, 3, 4):
+        client.expect(f"PRIVMSG &carol :said {number} meanwhile")
+    client.expect(r"BATCH -")
+    oldest = [line for line in client.seen if "said 2 meanwhile" in line][0]
+    client.send(f"CHATHISTORY BEFORE &carol msgid={re.search('msgid=([^; ]+)', oldest)[1]} 2")
+    for number in (0, 1):
+        client.expect(f"PRIVMSG &carol :said {number} meanwhile")
+    client.expect(r"BATCH -")
+    client.close()
+    far.close()
+
+
 def irc_framework():
     if not shutil.which("node") or not os.path.isdir(f"{NODE}/irc-framework"):
         return "irc-framework is not installed (npm install into build/node)"
@@ -412,6 +437,6 @@ def hostile():
 if __name__ == "__main__":
     try:
         run(meeting, log_in, channels, both_ways, read_in_step, over_websocket, typing, long_lines, replay,
-            irc_framework, libircclient, weechat, presence, hostile)
+            history_on_demand, irc_framework, libircclient, weechat, presence, hostile)
     finally:
         end_programs()

@@ -54,6 +54,7 @@ struct gateway {
     struct gateway_session *sessions;
     struct fake_answer *answers;
     uint64_t tokens;
+    int64_t still;      /* lines up to this one have the time of the first */
     json_t *cursors;    /* by client name */
     json_t *commands;   /* all that were given, in order */
     const char *refuse; /* a command that fails after it was accepted */
@@ -156,8 +157,9 @@ static inline json_t *fake_line_json(const struct gateway *gateway, int64_t seq)
     const struct fake_line *line = &gateway->lines[seq - 1];
     return json_pack("{s:I, s:I, s:I, s:s, s:s, s:I, s:s, s:s, s:s}", "epoch", (json_int_t)gateway->epoch,
                      "seq", (json_int_t)seq, "conversation", (json_int_t)line->conversation, "direction",
-                     line->direction, "text", line->text, "time", ((json_int_t)FAKE_TIME + seq) * 1000,
-                     "delivery", line->delivery, "reason",
+                     line->direction, "text", line->text, "time",
+                     ((json_int_t)FAKE_TIME + (seq <= gateway->still ? 1 : seq)) * 1000, "delivery",
+                     line->delivery, "reason",
                      strcmp(line->delivery, "failed") == 0 ? "the tunnel broke" : "", "label", line->label);
 }
 
