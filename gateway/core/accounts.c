@@ -111,7 +111,6 @@ static void adding_end(struct adding *adding, const struct error *error)
             forget_home(account);
         account_free(account);
     } else {
-        HASH_ADD(hh, account->gateway->accounts, id, sizeof account->id, account);
         json_t *result = json_of_account(account);
         if (adding->password[0] != '\0')
             json_object_set_new(result, "password", json_string(adding->password));
@@ -123,7 +122,15 @@ static void adding_end(struct adding *adding, const struct error *error)
 
 static void account_stored(void *arg, const struct error *error)
 {
-    adding_end(arg, error);
+    struct adding *adding = arg;
+    struct account *account = adding->account;
+    if (error == NULL)
+        HASH_ADD(hh, account->gateway->accounts, id, sizeof account->id, account);
+    if (error == NULL && account->hh.tbl == NULL) {
+        error = &stored_only;
+        adding->asked = false; /* its keys stay */
+    }
+    adding_end(adding, error);
 }
 
 static void account_key_ready(void *arg, const struct keyring_answer *answer)

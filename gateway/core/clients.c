@@ -44,7 +44,8 @@ bool do_client_open(struct call *call, struct error **error)
     return true;
 }
 
-static struct client *make_room(struct account *account, const char *name)
+/* The cursor kept longest unseen makes room; its row goes with `batch`. */
+static struct client *make_room(struct account *account, const char *name, struct store_batch *batch)
 {
     struct client *client, *oldest = account->clients;
     int count;
@@ -55,7 +56,8 @@ static struct client *make_room(struct account *account, const char *name)
             if (client->last_seen < oldest->last_seen)
                 oldest = client;
         }
-        client = oldest; /* its row is overwritten when its name comes back */
+        client = oldest;
+        store_delete_client(batch, account->id, client->name);
     } else {
         client = calloc(1, sizeof *client);
         if (client == NULL)
@@ -85,12 +87,14 @@ bool do_client_seen(struct call *call, struct error **error)
     if (epoch != account->epoch || change < 0 || change > account->last_change || seq < 0 ||
         seq > account->last_seq)
         return error_set(error, ERROR_INVALID, "this cursor does not belong to the account's log");
-    struct client *client = find(account, name);
-    if (client == NULL)
-        client = make_room(account, name);
-    struct store_batch *batch = client != NULL ? store_begin(call->gateway->store) : NULL;
-    if (batch == NULL)
+    struct store_batch *batch = store_begin(call->gateway->store);
+    struct client *client = batch != NULL ? find(account, name) : NULL;
+    if (client == NULL && batch != NULL)
+        client = make_room(account, name, batch);
+    if (client == NULL) {
+        store_discard(batch);
         return error_set(error, ERROR_INTERNAL, "out of memory");
+    }
     client->epoch = epoch;
     client->change = change;
     client->seq = seq;

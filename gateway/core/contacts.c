@@ -71,10 +71,16 @@ static bool block_from_certificate(struct buffer *block, const char *text, struc
 
 bool key_from_text(struct buffer *block, const char *text, struct error **error)
 {
-    static const char armor[] = "-----BEGIN PGP PUBLIC KEY BLOCK-----", link[] = "retroshare://certificate?";
+    static const char armor[] = "-----BEGIN PGP PUBLIC KEY BLOCK-----", link[] = "retroshare://certificate?",
+                      secret[] = "-----BEGIN PGP PRIVATE KEY BLOCK-----";
     struct buffer raw = buffer_make(1 << 16);
     /* A key may stand in the middle of what was said about it. */
     const char *armored = strstr(text, armor), *linked = strstr(text, link);
+    if (armored == NULL && strstr(text, secret) != NULL)
+        return error_set(
+            error, ERROR_INVALID,
+            "this is a secret key, which nobody but its owner may have; ask for the public key, and "
+            "for a new one if this was sent to you");
     bool good = armored != NULL  ? openpgp_dearmor(&raw, bytes_of_string(armored), error)
                 : linked != NULL ? block_from_link(&raw, linked, error)
                                  : block_from_certificate(&raw, text, error);
@@ -116,8 +122,12 @@ static void ensure_stored(void *arg, const struct error *error)
         ensure_end(ensure, NULL, error);
         return;
     }
-    ensure->contact = NULL;
     HASH_ADD(hh, ensure->account->contacts, id, sizeof contact->id, contact);
+    if (contact->hh.tbl == NULL) {
+        ensure_end(ensure, NULL, &stored_only);
+        return;
+    }
+    ensure->contact = NULL;
     ring_put(ensure->account, contact->change, "contact", 0, json_of_contact(contact));
     ensure_end(ensure, contact, NULL);
 }

@@ -113,8 +113,13 @@ static void friend_stored(void *arg, const struct error *error)
         call_fail(work->call, refused);
     } else {
         HASH_ADD(hh, gateway->friend_map, record.location, 16, entry);
-        call_done(work->call, json_of_friend(gateway, entry));
-        entry = NULL;
+        if (entry->hh.tbl != NULL) {
+            call_done(work->call, json_of_friend(gateway, entry));
+            entry = NULL;
+        } else {
+            friends_remove(gateway->friends, entry->record.location);
+            call_fail_copy(work->call, &stored_only);
+        }
     }
     if (entry != NULL) {
         buffer_free(&entry->key_block);

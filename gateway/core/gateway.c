@@ -19,6 +19,9 @@
 
 static const uint64_t MINUTE_MS = 60000;
 
+const struct error stored_only = {ERROR_INTERNAL,
+                                  "out of memory: it is stored, and is there when the daemon was restarted"};
+
 int64_t next_id(struct gateway *gateway)
 {
     return ++gateway->last_id;

@@ -97,22 +97,28 @@ static struct offer *offer_new(struct call *call)
     return offer;
 }
 
-/* The first offer that is stored brings the conversation with a new contact. */
-static struct conversation *take_conversation(struct contact *contact, int64_t change)
+/* The first offer that is stored brings the conversation with a new contact. False without memory: then the
+ * conversation is kept for the next offer, under the id that is stored. */
+static bool take_conversation(struct contact *contact, int64_t change)
 {
     struct account *account = contact->account;
     struct conversation *conversation = contact->conversation;
     if (conversation == NULL) {
-        conversation = contact->conversation = contact->coming;
-        contact->coming = NULL;
+        conversation = contact->coming;
         HASH_ADD(hh, account->conversations, id, sizeof conversation->id, conversation);
+        if (conversation->hh.tbl == NULL) {
+            conversation->asking--;
+            return false;
+        }
+        contact->conversation = conversation;
+        contact->coming = NULL;
         contact->change = change;
         ring_put(account, contact->change, "contact", 0, json_of_contact(contact));
     }
     conversation->asking--;
     conversation->standing.open = true;
     conversation->standing.closed_at = 0;
-    return conversation;
+    return true;
 }
 
 static void give_up_conversation(struct contact *contact)
@@ -137,12 +143,18 @@ static void offer_stored(void *arg, const struct error *error)
         offer_fail(offer, error);
         return;
     }
-    struct conversation *conversation = take_conversation(contact, offer->contact_change);
     struct invite *invite = offer->invite;
     struct route *route = offer->route;
+    bool taken = take_conversation(contact, offer->contact_change);
+    if (taken)
+        HASH_ADD(hh, account->invites, id, sizeof invite->id, invite);
+    if (!taken || invite->hh.tbl == NULL) {
+        offer_fail(offer, &stored_only);
+        return;
+    }
+    struct conversation *conversation = contact->conversation;
     offer->invite = NULL;
     offer->route = NULL;
-    HASH_ADD(hh, account->invites, id, sizeof invite->id, invite);
     DL_APPEND(conversation->routes, route);
     ring_put(account, invite->change, "invite", 0, json_of_invite(invite));
     if (!route_start(route))

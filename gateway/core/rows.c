@@ -264,6 +264,7 @@ static void load_friend(void *arg, const struct friend_row *row)
     split_host(record->dns, sizeof record->dns, &record->dns_port, row->dns);
     split_host(record->hidden, sizeof record->hidden, &record->hidden_port, row->hidden);
     HASH_ADD(hh, loading->gateway->friend_map, record.location, sizeof record->location, entry);
+    loading->failed |= entry->hh.tbl == NULL;
 }
 
 static void load_settings(struct account *account, const char *text)
@@ -313,6 +314,7 @@ static void load_account(void *arg, const struct account_row *row)
     if (row->id > loading->gateway->last_account)
         loading->gateway->last_account = row->id;
     HASH_ADD(hh, loading->gateway->accounts, id, sizeof account->id, account);
+    loading->failed |= account->hh.tbl == NULL;
 }
 
 static void load_app_password(void *arg, const struct app_password_row *row)
@@ -356,6 +358,7 @@ static void load_contact(void *arg, const struct contact_row *row)
     contact->created = row->created;
     contact->change = row->change;
     HASH_ADD(hh, account->contacts, id, sizeof contact->id, contact);
+    loading->failed |= contact->hh.tbl == NULL;
     saw_id(loading->gateway, row->id);
 }
 
@@ -389,6 +392,7 @@ static void load_conversation(void *arg, const struct conversation_row *row)
     conversation->reason = "the vault is locked; run retrogatectl unlock"; /* until its routes start */
     conversation->since = clock_wall_ms();
     HASH_ADD(hh, account->conversations, id, sizeof conversation->id, conversation);
+    loading->failed |= conversation->hh.tbl == NULL;
     saw_id(loading->gateway, row->id);
 }
 
@@ -450,6 +454,7 @@ static void load_invite(void *arg, const struct invite_row *row)
     invite->created = row->created;
     invite->change = row->change;
     HASH_ADD(hh, account->invites, id, sizeof invite->id, invite);
+    loading->failed |= invite->hh.tbl == NULL;
     saw_id(loading->gateway, row->id);
 }
 

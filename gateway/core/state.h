@@ -270,6 +270,9 @@ struct gateway {
     void *closed_arg;
 };
 
+/* What is said when a thing was committed and then no memory was left to keep it. */
+extern const struct error stored_only;
+
 /* Something runs on the loop's pool that will speak of the gateway, until it has ended. */
 void gateway_work_begin(struct gateway *gateway);
 void gateway_work_end(struct gateway *gateway);

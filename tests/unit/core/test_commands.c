@@ -328,12 +328,44 @@ static void friends(void **state)
     json_decref(file);
 }
 
+static void secret_keys_are_not_contacts(void **state)
+{
+    struct world *world = *state;
+    account_make(world, "alice");
+    struct answer answer = bad(
+        world, session_of(world, "alice"),
+        json_pack("{s:s,s:s}", "do", "contact.add", "key",
+                  "look: -----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlQ==\n-----END PGP PRIVATE KEY BLOCK-----"),
+        ERROR_INVALID);
+    assert_non_null(strstr(answer.text, "secret key"));
+}
+
 static bool is_operator(struct world *world, const char *name)
 {
     return account_by_name(world->gateway, name)->is_operator;
 }
 
 /* The first account runs the gateway, unless it is said otherwise; who comes right behind it does not. */
+/* 64 cursors are kept; the one that was not seen for longest goes, for good. */
+static void cursors_make_room(void **state)
+{
+    struct world *world = *state;
+    account_make(world, "alice");
+    struct gateway_session *alice = session_of(world, "alice");
+    for (int i = 0; i < 70; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "web/%d", i);
+        good(world, alice,
+             json_pack("{s:s,s:s,s:i,s:i,s:i}", "do", "client.seen", "name", name, "epoch", 1, "change", 1,
+                       "seq", 0));
+    }
+    world_restart(world);
+    struct client *client;
+    int count;
+    DL_COUNT(account_by_name(world->gateway, "alice")->clients, client, count);
+    assert_int_equal(count, 64);
+}
+
 static void who_becomes_operator(void **state)
 {
     struct world *world = *state;
@@ -569,6 +601,8 @@ int main(void)
         TEST(members),
         TEST(the_node),
         TEST(friends),
+        TEST(cursors_make_room),
+        TEST(secret_keys_are_not_contacts),
         TEST(who_becomes_operator),
         TEST(one_account),
         TEST(verbs),
