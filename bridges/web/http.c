@@ -178,7 +178,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         *context = request;
         request->http = http;
         DL_APPEND(http->requests, request);
-        if (!request->answered)
+        if (!request->early)
             return MHD_YES;
     } else if (*size > 0) {
         bool taken = request_body(request, data, *size);

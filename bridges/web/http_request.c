@@ -153,6 +153,16 @@ static void check_body(struct request *request)
                        "the request's body is JSON: send Content-Type: application/json");
 }
 
+/* What is answered before its body was read ends the connection, and what was sent meanwhile may destroy the
+ * answer. So a short one is awaited, whatever the answer. */
+static bool has_long_body(const struct request *request)
+{
+    size_t length = 0;
+    return request->fields[FIELD_TRANSFER_ENCODING].data != NULL ||
+           (request->fields[FIELD_CONTENT_LENGTH].data != NULL &&
+            (!read_length(request->fields[FIELD_CONTENT_LENGTH], &length) || length > SMALL_BODY));
+}
+
 static bool is_foreign(const struct request *request)
 {
     struct bytes site = request->fields[FIELD_FETCH_SITE];
@@ -236,6 +246,7 @@ struct request *request_new(struct site *site, struct setup *setup, struct MHD_C
     request->piece = buffer_make(LARGE_BODY);
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_field, request);
     check_head(request, method);
+    request->early = request->answered && has_long_body(request);
     return request;
 }
 
@@ -272,8 +283,9 @@ static void wipe_secrets(struct request *request)
 bool request_body(struct request *request, const void *data, size_t size)
 {
     assert(request->magic == MAGIC);
-    bool taken = request->route != NULL && buffer_size(&request->body) + size <= request->route->body &&
-                 buffer_append(&request->body, data, size);
+    bool taken = request->answered ||
+                 (request->route != NULL && buffer_size(&request->body) + size <= request->route->body &&
+                  buffer_append(&request->body, data, size));
     wipe(data, size); /* it may hold a password */
     return taken;
 }
@@ -291,9 +303,11 @@ static void acted(struct request *request, json_t *result, const struct error *e
 
 void request_act(struct request *request)
 {
-    assert(request->magic == MAGIC && request->route != NULL);
+    assert(request->magic == MAGIC);
     struct bytes body = buffer_view(&request->body);
     request->complete = true;
+    if (request->answered)
+        return;
     if (request->route->body > 0) {
         request->input = json_loadb((const char *)body.data, body.size, JSON_REJECT_DUPLICATES, NULL);
         buffer_clear(&request->body);

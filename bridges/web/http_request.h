@@ -46,6 +46,7 @@ struct request {
     const char *path;
     struct bytes fields[FIELD_COUNT]; /* {NULL, 0}: absent */
     bool repeated;                    /* one of them came more than once */
+    bool early;                       /* it is answered before its body, which is too long to be read */
     bool complete;                    /* all of it has come */
     bool suspended;
     bool keep;    /* the browser is to stay signed in */
@@ -70,7 +71,7 @@ struct request {
 struct request *request_new(struct site *site, struct setup *setup, struct MHD_Connection *connection,
                             const struct place *place, const char *path, const char *method);
 bool request_body(struct request *request, const void *data, size_t size);
-void request_act(struct request *request);    /* when all of it has come and there is no answer yet */
+void request_act(struct request *request);    /* when all of it has come */
 void request_cancel(struct request *request); /* asks nothing any more; a suspended one goes on */
 void request_free(struct request *request);
 

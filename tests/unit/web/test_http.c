@@ -200,6 +200,19 @@ static void requests_follow_each_other(void **state)
     int fd = scene_connect(false);
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(scene_ask(fd, one, strlen(one)), 200);
+    /* Pages, and what is refused although a body comes along. */
+    static const char *const others[] = {
+        "GET /api/1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        "POST /api/1/do HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+        "4\r\n\r\n{}{}",
+        "POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}",
+        "HEAD /api/1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    };
+    static const unsigned statuses[] = {200, 404, 421, 401, 404, 200};
+    for (unsigned i = 0; i < 12; i++)
+        assert_int_equal(scene_ask(fd, others[i % 6], strlen(others[i % 6])), statuses[i % 6]);
     /* Byte by byte. */
     for (size_t i = 0; i + 1 < strlen(one); i++) {
         assert_int_equal(write(fd, one + i, 1), 1);
