@@ -13,6 +13,7 @@ const KEPT_CONVERSATIONS = 30; // whose newest lines an own device holds for off
 const {on, emit} = emitter();
 const histories = new Map(); // conversation id → {lines, oldest, newest}: do they reach the ends?
 const waiting = new Map();   // label → line of ours that the gateway has not confirmed
+const settled = new Set();   // labels that are no longer waiting; the outbox may be read just before it forgets them
 const typing = new Map();    // conversation id → timer
 const previews = new Map();  // conversation id → its newest line, null when it has none
 let previewQueue = [], previewsOpen = 0;
@@ -35,6 +36,13 @@ function snapshotSoon() {
   }), SNAPSHOT_MS);
 }
 
+/** A line of ours is the gateway's now, or was taken back. */
+function settle(label) {
+  waiting.delete(label);
+  settled.add(label);
+  keep.unqueue(label);
+}
+
 /** Puts a line where it belongs; the same line again replaces what was known. */
 function place(known, line) {
   let at = known.lines.length;
@@ -50,10 +58,7 @@ function place(known, line) {
 }
 
 function takeLine(line) {
-  if (line.label && waiting.has(line.label)) {
-    waiting.delete(line.label);
-    keep.unqueue(line.label);
-  }
+  if (line.label && waiting.has(line.label)) settle(line.label);
   const conversation = model.conversations.get(line.conversation);
   const isNew = conversation && line.seq > conversation.last;
   if (isNew) {
@@ -202,7 +207,7 @@ function hint(value) {
 /** What waits goes out, each conversation in its order. */
 async function flush() {
   for (const entry of await keep.outbox()) {
-    if (entry.account === model.account?.name && !waiting.has(entry.label)) addWaiting(entry);
+    if (entry.account === model.account?.name && !waiting.has(entry.label) && !settled.has(entry.label)) addWaiting(entry);
   }
   for (const id of new Set([...waiting.values()].map((line) => line.conversation))) flushOne(id);
 }
@@ -216,12 +221,12 @@ async function flushOne(id) {
       if (!line || link.state !== "online" || !model.ready) break;
       try {
         const {seq, epoch, change, time} = await link.ask("say", {conversation: id, text: line.text, label: line.label, once: true});
+        settle(line.label);
         // The change of this line may have come first, and then it knows more.
-        if (waiting.has(line.label)) {
+        if (!history(id).lines.some((known) => known.seq === seq)) {
           takeLine({epoch, seq, conversation: id, direction: "out", text: line.text, time, delivery: "queued",
             reason: "", label: line.label, change});
         }
-        keep.unqueue(line.label);
       } catch (failure) {
         if (failure.code === "offline" || failure.code === "lost" || failure.code === "locked") break;
         line.delivery = "refused";
@@ -353,8 +358,7 @@ export const model = {
   drop(label) {
     const line = waiting.get(label);
     if (!line) return false;
-    waiting.delete(label);
-    keep.unqueue(label);
+    settle(label);
     emit(`lines:${line.conversation}`);
     emit("conversations");
     return true;

@@ -30,7 +30,7 @@ export function makeComposer(conversation, app, said) {
 
   function saveDraft() {
     clearTimeout(draftTimer);
-    keep.setDraft(id, area.value);
+    if (link.state !== "signed-out") keep.setDraft(id, area.value); // then everything is being wiped
   }
 
   function tellTyping() {

@@ -44,6 +44,7 @@ export function open(root, session, app) {
     trouble.textContent = text;
     input?.setAttribute("aria-invalid", "true");
     input?.focus();
+    trouble.scrollIntoView({block: "nearest"});
   };
 
   async function enter(event) {
@@ -56,12 +57,12 @@ export function open(root, session, app) {
       if (setup) {
         location.hash = "#/guide";
         await busy(button, link.setUp({code: code.input.value.trim(), name, password: password.input.value,
-          ...(person.input.value.trim() ? {person: person.input.value.trim()} : {}), keep: own.checked}));
+          ...(person.input.value.trim() ? {person: person.input.value.trim()} : {})}, own.checked));
       } else await busy(button, link.signIn(name, password.input.value, own.checked));
       keep.setOwn(own.checked);
     } catch (failure) {
       if (setup) location.hash = "";
-      fail(failure.text ?? failure.message, failure.code === "offline" ? null : password.input);
+      fail(!setup && failure.code === "denied" ? t("signin.wrong") : failure.text ?? failure.message, setup || failure.code === "offline" ? null : password.input);
     }
   }
 
