@@ -10,6 +10,7 @@ import tempfile
 
 from harness import BINARIES, Gateway, processes_below, run, wait_for
 from irc import Irc
+from ws import Site, WebSocket
 
 PASSWORD = "correct-horse"
 
@@ -216,16 +217,33 @@ def interrupted_start():
     assert c.do("friend.self")["fingerprint"] == self["fingerprint"], "the identity changed"
 
 
+def is_closed(sock):
+    try:
+        return sock.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
 def clean_end():
-    """With a client, a keyring and agents at work: all of it ends, the client is told, and the next start is as before."""
+    """With clients of every kind, a keyring and agents at work: all of it ends, clients are told, and the next start is as
+    before: the browser is still signed in."""
     client = Irc(a, "alice", PASSWORD)
+    site = Site(a).sign_in("alice", PASSWORD)
+    channel, irc = site.live(), WebSocket(site, "/irc", protocols=["text.ircv3.net"])
+    channel.do("follow", after=0)
+    irc.send_text(f"PASS :alice:{PASSWORD}")
+    idle, half = site.connect(), site.connect()
+    half.sendall(b"GET / HT")
     assert len(processes_below(a.folder)) >= 3, processes_below(a.folder)
     assert a.stop() == 0
     client.expect("ERROR .*(stopping|shut)")
+    assert channel.closed().code == irc.closed().code == 1001
+    assert is_closed(idle) and is_closed(half)
     assert not processes_below(a.folder), processes_below(a.folder)
     assert not os.path.exists(a.settings["control.socket"])
     a.start()
     Irc(a, "alice", PASSWORD).close()
+    assert site.live().do("hello")["account"]["name"] == "alice"
     a.process.send_signal(signal.SIGINT)
     assert a.process.wait(30) == 0
 
