@@ -18,6 +18,17 @@ void answer_field(struct request *request, const char *name, const char *value)
         MHD_add_response_header(request->response, name, value);
 }
 
+void answer_cookie(struct request *request, const struct entry *entry, unsigned keep_s)
+{
+    struct buffer cookie = buffer_make(512);
+    cookie.secret = true;
+    const char *text =
+        entry_cookie_write(&cookie, request->place, entry, keep_s) ? buffer_string(&cookie) : NULL;
+    if (text != NULL)
+        answer_field(request, "Set-Cookie", text);
+    buffer_free(&cookie);
+}
+
 static void free_wiped(void *memory)
 {
     struct buffer *contents = memory;
@@ -101,12 +112,7 @@ static void answer(struct request *request, unsigned status, struct MHD_Response
         add_policy(request);
     if (request->drop) {
         static const struct entry nobody;
-        struct buffer cookie = buffer_make(512);
-        entry_cookie_write(&cookie, request->place, &nobody, 0);
-        const char *text = buffer_string(&cookie);
-        if (text != NULL)
-            answer_field(request, "Set-Cookie", text);
-        buffer_free(&cookie);
+        answer_cookie(request, &nobody, 0);
     }
     request_resume(request);
 }

@@ -13,11 +13,40 @@ enum { DAY_S = 86400, KEEP_S = 30 * DAY_S, LABEL_SIZE = 64 };
 
 static const char label_start[] = "Browser: "; /* marks the app passwords that are made here */
 
+/* The app password that this session came with, as app_password.list tells it; NULL: none. */
+static const json_t *own_app_password(const json_t *result)
+{
+    const json_t *entry;
+    size_t i;
+    json_array_foreach(json_object_get(result, "app_passwords"), i, entry)
+    {
+        if (json_is_true(json_object_get(entry, "own")))
+            return entry;
+    }
+    return NULL;
+}
+
+static bool is_browsers(const json_t *app_password)
+{
+    const char *label = json_string_value(json_object_get(app_password, "label"));
+    return label != NULL && strncmp(label, label_start, sizeof label_start - 1) == 0;
+}
+
 /* --- who is it? */
 
 static void show(struct request *request)
 {
     answer_json(request, MHD_HTTP_OK, json_incref(request->shown));
+}
+
+/* Who stays signed in is so for a time of disuse: the cookie is given a new date like the password behind it.
+ */
+static void show_own(struct request *request, json_t *result, const struct error *error)
+{
+    const json_t *own = error == NULL ? own_app_password(result) : NULL;
+    show(request);
+    if (is_browsers(own) && json_integer_value(json_object_get(own, "idle")) == KEEP_S)
+        answer_cookie(request, &request->entry, KEEP_S);
 }
 
 static void show_account(struct request *request, json_t *result, const struct error *error)
@@ -30,13 +59,14 @@ static void show_account(struct request *request, json_t *result, const struct e
         json_object_set_new(request->shown, "account", json_string(gateway_account_name(request->session)));
         json_object_set_new(request->shown, "token", json_string(token));
         OPENSSL_cleanse(token, sizeof token);
-    } else if (error->code != ERROR_DENIED && error->code != ERROR_LOCKED) {
+        request_do_new(request, json_pack("{s:s}", "do", "app_password.list"), show_own);
+    } else if (error->code == ERROR_DENIED || error->code == ERROR_LOCKED) {
+        /* What is denied once is denied for ever, and each try would count as a failed log-in. */
+        request->drop = error->code == ERROR_DENIED;
+        show(request);
+    } else {
         answer_login_error(request, error);
-        return;
     }
-    /* What is refused once is refused for ever, and each try would count as a failed log-in. */
-    request->drop = error != NULL && error->code == ERROR_DENIED;
-    show(request);
 }
 
 static void look_at_cookie(struct request *request, json_t *account, const struct error *error)
@@ -88,40 +118,16 @@ void session_show(struct request *request)
 static void signed_in(struct request *request)
 {
     char token[ENTRY_TOKEN_SIZE];
-    struct buffer cookie = buffer_make(512);
-    cookie.secret = true;
-    bool written = entry_cookie_write(&cookie, request->place, &request->entry, request->keep ? KEEP_S : 0);
-    const char *text = written ? buffer_string(&cookie) : NULL;
     entry_token(token, &request->entry);
-    if (text != NULL) {
-        answer_json(
-            request, MHD_HTTP_OK,
-            json_pack("{s:s,s:s}", "account", gateway_account_name(request->session), "token", token));
-        answer_field(request, "Set-Cookie", text);
-    } else {
-        answer_refusal(request, MHD_HTTP_SERVICE_UNAVAILABLE, ERROR_INTERNAL,
-                       "out of memory; try again later");
-    }
+    answer_json(request, MHD_HTTP_OK,
+                json_pack("{s:s,s:s}", "account", gateway_account_name(request->session), "token", token));
+    answer_cookie(request, &request->entry, request->keep ? KEEP_S : 0);
     OPENSSL_cleanse(token, sizeof token);
-    buffer_free(&cookie);
 }
 
 static const char *given_password(const struct request *request)
 {
     return json_string_value(json_object_get(request->input, "password"));
-}
-
-/* The app password that this session came with, as app_password.list tells it; NULL: none. */
-static const json_t *own_app_password(const json_t *result)
-{
-    const json_t *entry;
-    size_t i;
-    json_array_foreach(json_object_get(result, "app_passwords"), i, entry)
-    {
-        if (json_is_true(json_object_get(entry, "own")))
-            return entry;
-    }
-    return NULL;
 }
 
 static bool set_password(struct entry *entry, const char *password)
@@ -208,28 +214,33 @@ void session_begin(struct request *request)
 
 /* --- signing out */
 
-static void signed_out(struct request *request, json_t *result, const struct error *error)
+static void signed_out(struct request *request)
 {
-    (void)result;
-    /* The session ends with its app password, before that can be told. */
-    if (error != NULL && request->session != NULL) {
-        answer_error(request, error);
-        return;
-    }
     request->drop = true;
     answer_empty(request, MHD_HTTP_NO_CONTENT);
     /* Not "cookies": that would sign out of everything else on this host, too. */
     answer_field(request, "Clear-Site-Data", "\"cache\"");
 }
 
+static void revoked(struct request *request, json_t *result, const struct error *error)
+{
+    (void)result;
+    /* The session may end with its app password before the answer. */
+    if (error != NULL && request->session != NULL)
+        answer_error(request, error);
+    else
+        signed_out(request);
+}
+
 /* An app password that a person made is not this browser's to revoke. */
 static void listed(struct request *request, json_t *result, const struct error *error)
 {
-    const char *label = json_string_value(json_object_get(own_app_password(result), "label"));
-    if (error == NULL && label != NULL && strncmp(label, label_start, sizeof label_start - 1) == 0)
-        request_do_new(request, json_pack("{s:s,s:b}", "do", "app_password.revoke", "own", 1), signed_out);
+    if (error != NULL)
+        answer_error(request, error);
+    else if (is_browsers(own_app_password(result)))
+        request_do_new(request, json_pack("{s:s,s:b}", "do", "app_password.revoke", "own", 1), revoked);
     else
-        signed_out(request, NULL, error);
+        signed_out(request);
 }
 
 void session_close(struct request *request)
@@ -244,10 +255,10 @@ static void first_made(void *arg, json_t *account, const struct error *error)
     struct request *request = arg;
     const char *name = json_string_value(json_object_get(account, "name"));
     request->setup_ticket = 0;
-    if (error != NULL || name == NULL)
+    if (error != NULL)
         answer_error(request, error);
     else
-        log_in(request, name);
+        log_in(request, name != NULL ? name : "");
 }
 
 void session_first(struct request *request)

@@ -193,8 +193,9 @@ def signing_in_and_out():
     site.cookie, site.token = cookie.split(";")[0], token
     gateway.stop()
     gateway.restart()  # signs nobody out
-    session = site.request("GET", "/api/1/session").json()
-    assert session["account"] == "alice" and session["token"] == token, session
+    answer = site.request("GET", "/api/1/session")
+    assert answer.json()["account"] == "alice" and answer.json()["token"] == token, answer
+    assert answer.headers["Set-Cookie"] == cookie, answer  # its 30 days begin anew
     # Behind the cookie stands an app password: it makes no others, and does not change the account's own.
     for command in ({"do": "app_password.new", "label": "x"}, {"do": "app_password.new", "label": "x", "scope": "*"}):
         assert site.request("POST", "/api/1/do", command).status == 403

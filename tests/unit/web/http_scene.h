@@ -245,8 +245,9 @@ static inline json_t *fake_run(struct gateway *gateway, struct gateway_session *
     if (strcmp(verb, "app_password.new") == 0)
         return fake_new_password(gateway, session, command, error);
     if (strcmp(verb, "app_password.list") == 0)
-        return json_pack("{s:[{s:i,s:s},{s:s,s:b}]}", "app_passwords", "id", 1, "label", "Browser: another",
-                         "label", session->login->label, "own", session->login->own);
+        return json_pack("{s:[{s:i,s:s},{s:s,s:b,s:i}]}", "app_passwords", "id", 1, "label",
+                         "Browser: another", "label", session->login->label, "own", session->login->own,
+                         "idle", session->login->idle);
     if (strcmp(verb, "app_password.revoke") == 0) {
         assert_true(json_is_true(json_object_get(command, "own")));
         session->login->gone = *ends = true;

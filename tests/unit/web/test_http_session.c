@@ -72,6 +72,7 @@ static void a_browser_gets_a_password_of_its_own(void **state)
     assert_int_equal(made->idle, 86400);
     keep_session();
     assert_true(is_signed_in());
+    assert_string_equal(reply_field("Set-Cookie"), "");
     assert_string_equal(reply_text("account"), "alice");
     assert_non_null(strstr(token_line, reply_text("token")));
     /* The cookie is for one port only, and TLS has one of another name. */
@@ -91,6 +92,12 @@ static void staying_signed_in_is_asked_for(void **state)
     assert_non_null(strstr(cookie, "; Max-Age=2592000"));
     assert_int_equal(scene.gateway.logins[1].idle, 2592000);
     assert_string_equal(scene.gateway.logins[1].label, "Browser: unknown browser");
+    /* Each visit begins the time anew. */
+    char first[512];
+    snprintf(first, sizeof first, "%s", cookie);
+    keep_session();
+    assert_int_equal(ask_over(true, "GET", "/api/1/session", cookie_line, NULL), 200);
+    assert_string_equal(reply_field("Set-Cookie"), first);
 }
 
 static void an_app_password_goes_into_the_cookie_itself(void **state)
