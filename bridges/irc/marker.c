@@ -156,7 +156,7 @@ void act_markread(struct client *client, const struct message *message)
     int64_t wall;
     if (*name == '\0')
         client_standard(client, "FAIL", "MARKREAD", "NEED_MORE_PARAMS", NULL, "Missing parameters");
-    else if (!is_peer && target.kind != TARGET_CONTROL)
+    else if ((!is_peer && target.kind != TARGET_CONTROL) || strchr(name, ' ') != NULL)
         client_standard(client, "FAIL", "MARKREAD", "INVALID_PARAMS", NULL, "No contact has this handle");
     else if (time != NULL && (strncmp(time, timestamp, sizeof timestamp - 1) != 0 ||
                               !text_time_parse(time + sizeof timestamp - 1, &wall)))

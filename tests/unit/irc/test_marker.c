@@ -157,8 +157,9 @@ static void test_refused(void **state)
     };
     wire_log_in(&wire, &site, MARKS, "a");
     wire_skip(&wire);
-    wire_send(&wire, "MARKREAD\r\nMARKREAD &nobody\r\n");
+    wire_send(&wire, "MARKREAD\r\nMARKREAD &nobody\r\nMARKREAD :bob!a b\r\n");
     wire_expect_next(&wire, ":irc.test.alt FAIL MARKREAD NEED_MORE_PARAMS :*");
+    wire_expect_next(&wire, ":irc.test.alt FAIL MARKREAD INVALID_PARAMS :*");
     wire_expect_next(&wire, ":irc.test.alt FAIL MARKREAD INVALID_PARAMS :*");
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char line[128];
