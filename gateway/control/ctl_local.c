@@ -162,7 +162,9 @@ static void tell_next_steps(const struct ctl *ctl, const struct places *places)
             "Next:\n"
             "  1. look at the configuration and check it:  retrogatectl config check\n"
             "  2. start the daemon:                        %s\n"
-            "  3. make an account for yourself:            retrogatectl account add NAME\n"
+            "  3. make an account for yourself,\n"
+            "     in a browser, with a link printed by:    retrogatectl web\n"
+            "     or here:                                 retrogatectl account add NAME\n"
             "  4. give your certificate to a friend:       retrogatectl friend self\n"
             "     and add the friend's:                    retrogatectl friend add @FILE\n",
             places->config_file, places->state_folder,
