@@ -21,6 +21,7 @@ enum {
     DEFAULT_CLIENTS = 1024,
     DEFAULT_CLIENTS_PER_ADDRESS = 128,
     DEFAULT_HEAD_MS = 10000,
+    LAST_MS = 5000,       /* for a client to take the rest of what it was answered */
     TLS_HANDSHAKE = 0x16, /* the first byte of TLS, RFC 8446 §5.1 */
 };
 
@@ -46,6 +47,7 @@ struct connection {
     struct place place; /* the first member: a place is found again by it */
     uint32_t magic;
     uint8_t holds;
+    bool decided; /* refused, or given to one who serves it */
     struct door *door;
     struct probe *probe;            /* at first; */
     struct stream *stream;          /* under TLS and for WebSockets, then */
@@ -65,7 +67,7 @@ struct front {
     unsigned limit, count; /* of connections, over all doors */
     unsigned head_ms;
     struct connection *waiting;
-    uv_timer_t timer; /* of the head that waits longest; at the end calls `closed` from the loop */
+    uv_timer_t timer; /* of the first deadline; at the end calls `closed` from the loop */
     bool closing;
     void (*closed)(void *arg);
     void *closed_arg;
@@ -128,12 +130,7 @@ static void release(struct connection *connection)
     close_when_empty(front);
 }
 
-void place_release(struct place *place)
-{
-    release((struct connection *)place);
-}
-
-/* --- the deadline of the head */
+/* --- deadlines */
 
 static void drop(struct connection *connection, const char *reason);
 
@@ -143,25 +140,42 @@ static void on_deadline(uv_timer_t *timer)
     assert(front->magic == MAGIC);
     uint64_t now = uv_now(timer->loop);
     while (front->waiting != NULL && front->waiting->until <= now)
-        drop(front->waiting, "no request in time");
+        drop(front->waiting, "too slow");
     if (front->waiting != NULL)
         uv_timer_start(timer, on_deadline, front->waiting->until - now, 0);
 }
 
-static void await_head(struct connection *connection)
-{
-    struct front *front = connection->place.front;
-    connection->until = uv_now(front->timer.loop) + front->head_ms;
-    if (front->waiting == NULL)
-        uv_timer_start(&front->timer, on_deadline, front->head_ms, 0);
-    DL_APPEND(front->waiting, connection);
-}
-
-static void head_over(struct connection *connection)
+static void end_deadline(struct connection *connection)
 {
     if (connection->until > 0)
         DL_DELETE(connection->place.front->waiting, connection);
     connection->until = 0;
+}
+
+static void set_deadline(struct connection *connection, unsigned ms)
+{
+    struct front *front = connection->place.front;
+    end_deadline(connection);
+    connection->until = uv_now(front->timer.loop) + ms;
+    /* From the end, where it mostly belongs. */
+    struct connection *before = front->waiting != NULL ? front->waiting->prev : NULL;
+    while (before != NULL && before->until > connection->until)
+        before = before != front->waiting ? before->prev : NULL;
+    if (before != NULL)
+        DL_APPEND_ELEM(front->waiting, before, connection);
+    else
+        DL_PREPEND(front->waiting, connection);
+    if (front->waiting == connection)
+        uv_timer_start(&front->timer, on_deadline, ms, 0);
+}
+
+void place_release(struct place *place)
+{
+    struct connection *connection = (struct connection *)place;
+    assert(connection->magic == MAGIC);
+    if (connection->stream != NULL)
+        set_deadline(connection, LAST_MS);
+    release(connection);
 }
 
 /* --- from the socket to the one who serves it */
@@ -187,7 +201,7 @@ static int probe_end(struct connection *connection)
 static void drop(struct connection *connection, const char *reason)
 {
     log_debug("web", "event=dropped reason=%s", log_text(reason, strlen(reason)));
-    head_over(connection);
+    end_deadline(connection);
     if (connection->stream != NULL) {
         stream_abort(connection->stream, reason);
         return;
@@ -204,7 +218,8 @@ static void refuse(struct connection *connection, const struct refusal *refusal)
                         "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
                         "Cache-Control: no-store\r\nConnection: close\r\n\r\n%s\n",
                         refusal->line, strlen(refusal->text) + 1, refusal->text);
-    head_over(connection);
+    connection->decided = true;
+    end_deadline(connection);
     stream_write(connection->stream, answer, (size_t)size);
     stream_close(connection->stream, refusal->line);
 }
@@ -213,7 +228,8 @@ static bool give(struct connection *connection, enum head_kind kind, int fd)
 {
     const struct front *front = connection->place.front;
     connection->holds++;
-    head_over(connection);
+    connection->decided = true;
+    end_deadline(connection);
     return (kind == HEAD_WEBSOCKET ? front->takers.websocket : front->takers.http)(front->arg, fd,
                                                                                    &connection->place);
 }
@@ -247,7 +263,7 @@ static void on_data(void *arg, struct stream *stream, struct buffer *input)
     struct connection *connection = arg;
     assert(connection->magic == MAGIC);
     (void)stream;
-    if (connection->splice == NULL && connection->until > 0) {
+    if (!connection->decided) {
         enum head_kind kind = head_look(buffer_view(input));
         if (kind == HEAD_UNFINISHED && buffer_size(input) < HEAD_MAX)
             return;
@@ -278,7 +294,7 @@ static void on_closed(void *arg, struct stream *stream, const char *reason)
     log_debug("web", "event=closed stream=%llu reason=%s", (unsigned long long)stream_id(stream),
               log_text(reason, strlen(reason)));
     connection->stream = NULL;
-    head_over(connection);
+    end_deadline(connection);
     if (connection->splice != NULL)
         splice_client_gone(connection->splice);
     else
@@ -363,7 +379,7 @@ static bool probe_start(struct connection *connection, int fd)
     probe->poll.data = probe;
     connection->probe = probe;
     uv_poll_start(&probe->poll, UV_READABLE, on_readable);
-    await_head(connection);
+    set_deadline(connection, connection->place.front->head_ms);
     return true;
 }
 
@@ -513,7 +529,8 @@ void front_close(struct front *front, void (*closed)(void *arg), void *arg)
     struct connection *connection, *next;
     DL_FOREACH_SAFE(front->waiting, connection, next)
     {
-        drop(connection, "shutdown");
+        if (!connection->decided)
+            drop(connection, "shutdown");
     }
     close_when_empty(front);
 }

@@ -134,7 +134,6 @@ static bool write_ping(struct channel *channel)
     return channel_write(channel, ping + LWS_PRE, 1, LWS_WRITE_PING);
 }
 
-/* Returns -1 to have the connection closed. */
 static int on_writable(struct channel *channel)
 {
     uint64_t now = uv_now(channel->live->site->loop);
@@ -150,7 +149,10 @@ static int on_writable(struct channel *channel)
         return 0;
     lws_close_reason(channel->wsi, (enum lws_close_status)channel->code, (unsigned char *)channel->reason,
                      strlen(channel->reason));
-    return -1;
+    /* Not by returning -1: Debian's build, with _DEBUG, then closes twice on libuv to see whether it may, and
+     * the second time no close frame is sent. */
+    lws_set_timeout(channel->wsi, PENDING_TIMEOUT_USER_REASON_BASE, LWS_TO_KILL_SYNC);
+    return 0;
 }
 
 /* --- what libwebsockets tells */

@@ -41,11 +41,19 @@ static void begin(struct frames *frames, uint8_t second)
         settle(frames);
 }
 
+bool frames_begun(const struct frames *frames)
+{
+    return frames->matched == HEAD_END_SIZE;
+}
+
 size_t frames_pass(struct frames *frames, struct bytes input)
 {
     size_t at = 0;
-    while (at < input.size && frames->matched < HEAD_END_SIZE)
-        match(frames, input.data[at++]);
+    if (!frames_begun(frames)) {
+        while (at < input.size && !frames_begun(frames))
+            match(frames, input.data[at++]);
+        return at;
+    }
     while (at < input.size && !frames->refused) {
         size_t rest = input.size - at;
         if (frames->left > 0) {

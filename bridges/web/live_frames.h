@@ -18,8 +18,9 @@ struct frames {
  * the connection with 1002 in good order. */
 #define FRAMES_NONSENSE 0x8f
 
-/* How many bytes from the front may pass. What is left begins a frame that was not seen far enough, or one
- * that was refused. */
+/* How many bytes from the front may pass: at most the rest of the head, at first. What is left otherwise
+ * begins a frame that was not seen far enough, or one that was refused. */
+bool frames_begun(const struct frames *frames); /* the head has passed */
 size_t frames_pass(struct frames *frames, struct bytes input);
 
 #endif

@@ -13,6 +13,7 @@ enum { MAGIC = 0x53504c43 };
 struct splice {
     uint32_t magic;
     bool websocket;
+    bool answered;         /* the library has said something */
     bool refused;          /* the client broke the rules, what it sends is dropped */
     struct stream *client; /* NULL when gone */
     struct stream *near;   /* our end of the pair */
@@ -33,22 +34,12 @@ static void pass(struct stream *from, struct buffer *input, size_t size, struct 
         stream_pause(from);
 }
 
-void splice_input(struct splice *splice, struct buffer *input)
+/* Passes on what may pass. Only what is passed on at once may be looked at, because looking moves on; and one
+ * byte of room is kept for the nonsense. */
+static void pass_frames(struct splice *splice, struct buffer *input)
 {
-    assert(splice->magic == MAGIC);
     struct bytes view = buffer_view(input);
-    size_t room = stream_room(splice->near);
-    if (splice->refused) {
-        buffer_consume(input, view.size);
-        return;
-    }
-    if (!splice->websocket) {
-        pass(splice->client, input, view.size, splice->near);
-        return;
-    }
-    /* Only what is passed on at once may be looked at, because looking moves on. One byte of room is kept for
-     * the nonsense. */
-    size_t most = room > 0 ? room - 1 : 0;
+    size_t room = stream_room(splice->near), most = room > 0 ? room - 1 : 0;
     size_t part = frames_pass(&splice->frames, bytes_of(view.data, view.size < most ? view.size : most));
     if (part > 0)
         pass(splice->client, input, part, splice->near);
@@ -56,10 +47,28 @@ void splice_input(struct splice *splice, struct buffer *input)
         const uint8_t nonsense = FRAMES_NONSENSE;
         splice->refused = true;
         stream_write(splice->near, &nonsense, 1);
-        buffer_consume(input, buffer_size(input));
     } else if (view.size > most) {
         stream_pause(splice->client);
     }
+}
+
+void splice_input(struct splice *splice, struct buffer *input)
+{
+    assert(splice->magic == MAGIC);
+    if (!splice->websocket) {
+        pass(splice->client, input, buffer_size(input), splice->near);
+        return;
+    }
+    if (!frames_begun(&splice->frames))
+        pass_frames(splice, input);
+    /* libwebsockets 4.1.6 garbles frames that come together with the handshake while it may not read on, so
+     * they wait for its answer. */
+    if (!splice->answered && frames_begun(&splice->frames) && buffer_size(input) > 0)
+        stream_pause(splice->client);
+    else if (frames_begun(&splice->frames) && !splice->refused)
+        pass_frames(splice, input);
+    if (splice->refused)
+        buffer_consume(input, buffer_size(input));
 }
 
 void splice_drained(struct splice *splice)
@@ -79,6 +88,9 @@ static void on_data(void *arg, struct stream *stream, struct buffer *input)
 {
     struct splice *splice = arg;
     assert(splice->magic == MAGIC);
+    if (!splice->answered && splice->client != NULL)
+        stream_resume(splice->client);
+    splice->answered = true;
     if (splice->client != NULL)
         pass(stream, input, buffer_size(input), splice->client);
     else
