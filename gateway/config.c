@@ -359,7 +359,7 @@ struct config *config_load(const char *file, struct error **error)
     else if (line > 0 && wrong == NULL)
         error_set(&wrong, ERROR_INVALID, "%s:%d: expected a [section] or key = value", file, line);
     if (wrong == NULL && fill_defaults(config, &wrong) && !check_whole(config, &wrong))
-        error_prefix(&wrong, file);
+        error_prefix(&wrong, "%s", file);
     if (wrong == NULL)
         return config;
     error_set(error, wrong->code, "%s", wrong->text);

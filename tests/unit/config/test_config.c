@@ -27,7 +27,7 @@ static char *read_document(const char *name)
 /* Loads what a file with this text says. */
 static struct config *load(const char *text, struct error **error)
 {
-    char path[] = "/tmp/test_config_XXXXXX";
+    char path[] = "/tmp/test_%s_config_XXXXXX"; /* a file's name is no format */
     int file = mkstemp(path);
     assert_true(file >= 0);
     assert_int_equal(write(file, text, strlen(text)), strlen(text));
@@ -252,6 +252,7 @@ static void bad_files_are_refused_by_name(void **state)
         struct error *error = NULL;
         assert_null(load(cases[i][0], &error));
         assert_non_null(error);
+        assert_non_null(strstr(error->text, "/tmp/test_%s_config_"));
         if (strstr(error->text, cases[i][1]) == NULL)
             fail_msg("\"%s\" does not say \"%s\"", error->text, cases[i][1]);
         error_free(error);
