@@ -123,7 +123,7 @@ static void answer_contents(struct request *request, const struct page *page, st
     char tag[PAGE_HASH_SIZE + 8];
     bool same = fields_match(request->fields[FIELD_IF_NONE_MATCH], hash);
     snprintf(tag, sizeof tag, "\"%s%s\"", hash, packed ? "-gz" : "");
-    if (same) {
+    if (same && response != NULL) {
         MHD_destroy_response(response);
         response = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     }
@@ -140,13 +140,10 @@ void answer_page(struct request *request, const struct page *page)
         char hash[PAGE_HASH_SIZE];
         struct error *error = NULL;
         struct buffer contents = buffer_make(PAGE_MAX);
-        if (page_read(&contents, hash, page, request->site->files, &error)) {
-            struct MHD_Response *response = response_of(&contents);
-            if (response != NULL)
-                answer_contents(request, page, response, hash, false);
-        } else {
-            answer_refusal(request, MHD_HTTP_NOT_FOUND, ERROR_NOT_FOUND, error->text);
-        }
+        if (page_read(&contents, hash, page, request->site->files, &error))
+            answer_contents(request, page, response_of(&contents), hash, false);
+        else
+            answer_error(request, error);
         error_free(error);
         buffer_free(&contents);
         return;
@@ -155,8 +152,7 @@ void answer_page(struct request *request, const struct page *page)
     struct MHD_Response *response = MHD_create_response_from_buffer(
         packed ? page->packed_size : page->plain_size, as_argument(packed ? page->packed : page->plain),
         MHD_RESPMEM_PERSISTENT);
-    if (response != NULL)
-        answer_contents(request, page, response, page->hash, packed);
+    answer_contents(request, page, response, page->hash, packed);
 }
 
 void answer_text(struct request *request, unsigned status, const char *text)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "fields.h"
 #include "http_answer.h"
 
@@ -118,6 +119,8 @@ void session_show(struct request *request)
 static void signed_in(struct request *request)
 {
     char token[ENTRY_TOKEN_SIZE];
+    int64_t account = gateway_account(request->session);
+    log_info("web", "event=login account=%s", log_name(&account, sizeof account));
     entry_token(token, &request->entry);
     answer_json(request, MHD_HTTP_OK,
                 json_pack("{s:s,s:s}", "account", gateway_account_name(request->session), "token", token));
@@ -169,6 +172,7 @@ static void logged_in(struct request *request, json_t *result, const struct erro
     char browser[LABEL_SIZE - sizeof label_start], label[LABEL_SIZE];
     (void)result;
     if (error != NULL) {
+        log_info("web", "event=refused code=%s", error_word(error->code));
         answer_login_error(request, error);
         return;
     }
