@@ -165,7 +165,9 @@ static bool web_gives_irc(void *arg, int fd, const struct sockaddr_storage *peer
 
 static void web_changed(void *arg)
 {
-    tell(arg);
+    const struct bridges *bridges = arg;
+    if (bridges->closed == NULL) /* one that ends has nothing to tell of */
+        tell(bridges);
 }
 
 static bool open_web(struct bridges *bridges, uv_loop_t *loop, const struct config *config, SSL_CTX *tls,
