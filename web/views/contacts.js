@@ -44,7 +44,10 @@ function detail(root, contact, app) {
   const key = h("div");
   const showKey = h("details.card", {ontoggle: () => {
     if (showKey.open && !key.hasChildNodes())
-      load(key, async () => handout(t("invites.own_block"), (await link.ask("contact.show", {contact: contact.id})).key, {qr: false}));
+      load(key, async () => {
+        const {key: block} = await link.ask("contact.show", {contact: contact.id});
+        return handout(t("invites.own_block"), block, {qr: false});
+      });
   }}, h("summary", {}, t("invites.own_block")), key);
   const presence = h("div", {}, presenceChoice(contact));
   const parts = h("div.stack.loose");
@@ -53,8 +56,10 @@ function detail(root, contact, app) {
     if (!now) return;
     contact = now;
     const name = now.name || now.handle;
-    app.setHeader(h("div.row.person", {}, h("a.icon-button", {href: "#/contacts", "aria-label": t("contacts.all"), title: t("contacts.all")}, icon("back")),
-      avatarOf(name, now.fingerprint, talk?.avatar), h("h1", {tabindex: -1}, h("bdi", {}, name), " ", h("small.hint", {}, h("bdi", {}, now.handle)))));
+    app.setHeader(h("div.row.person", {},
+      h("a.icon-button", {href: "#/contacts", "aria-label": t("contacts.all"), title: t("contacts.all")}, icon("back")),
+      avatarOf(name, now.fingerprint, talk?.avatar),
+      h("h1", {tabindex: -1}, h("bdi", {}, name), " ", h("small.hint", {}, h("bdi", {}, now.handle)))));
     replace(parts,
       h("div.row", {},
         talk ? button(t("contacts.talk"), () => app.go(`#/chat/${now.handle}`), {kind: "primary", sign: "chats"}) : null,
@@ -82,7 +87,8 @@ const persona = () => [hint(t("contacts.persona")),
 
 function row(contact) {
   const face = h("span"), name = h("bdi"), small = h("span.hint"), state = h("span");
-  const element = h("li.item", {}, h("a.row.cover", {href: `#/contacts/${contact.handle}`}, face, h("span.grow.stack-tight", {}, h("strong", {}, name), small), state));
+  const element = h("li.item", {}, h("a.row.cover", {href: `#/contacts/${contact.handle}`}, face,
+    h("span.grow.stack-tight", {}, h("strong", {}, name), small), state));
   const update = (now) => {
     const talk = model.conversation(now.conversation);
     element.firstChild.href = `#/contacts/${now.handle}`;

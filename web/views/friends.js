@@ -20,7 +20,8 @@ async function edit(friend) {
   const addresses = h("textarea.mono", {rows: 3, dir: "ltr", spellcheck: "false", value: friend.addresses.join("\n")});
   await dialog({
     title: t("friends.edit"),
-    body: h("div.stack", {}, field(t("friends.name"), name), field(t("friends.addresses"), addresses, t("friends.addresses_help"))),
+    body: h("div.stack", {}, field(t("friends.name"), name),
+      field(t("friends.addresses"), addresses, t("friends.addresses_help"))),
     actions: [{text: t("app.cancel")}, {text: t("app.save"), kind: "primary", run: () => link.ask("friend.set",
       {friend: friend.location, name: name.value.trim(), addresses: addresses.value.split(/\s+/).filter(Boolean)})}],
   });
@@ -43,7 +44,8 @@ function row(friend, refresh) {
     await attempt(command, {friend: friend.location, ...args});
     refresh();
   };
-  const element = h("li", {}, h("details.item", {}, h("summary.row", {}, h("span.grow.stack-tight", {}, h("h2", {}, name), short), state),
+  const element = h("li", {}, h("details.item", {},
+    h("summary.row", {}, h("span.grow.stack-tight", {}, h("h2", {}, name), short), state),
     body,
     h("div.row", {}, button(t("friends.connect"), () => act("friend.connect"), {sign: "refresh"}),
       button(t("friends.edit"), () => edit(friend).then(refresh), {sign: "edit"}),
@@ -51,14 +53,16 @@ function row(friend, refresh) {
         if (await confirmBox(t("friends.remove_sure", {name: friend.name}), t("contacts.remove"))) act("friend.remove");
       }, {kind: "quiet danger", sign: "trash"})),
     h("div.stack", {}, h("h3", {}, t("friends.fingerprint")), fingerprintOf(friend.fingerprint),
-      facts([[t("friends.location"), h("code", {dir: "ltr"}, friend.location)], [t("friends.added_on"), moment(friend.added)]]))));
+      facts([[t("friends.location"), h("code", {dir: "ltr"}, friend.location)],
+        [t("friends.added_on"), moment(friend.added)]]))));
   const update = (now) => {
     friend = now;
     name.textContent = now.name;
     short.textContent = [now.state === "up" ? roundTrip(now) : now.reason, traffic(now)].filter(Boolean).join(" · ");
     if (state.dataset.state !== now.state) replace(state, friendBadge(now)).dataset.state = now.state;
     // Not while somebody selects text of it.
-    if (!body.contains(getSelection()?.anchorNode)) replace(body, friendFacts(now), now.verified ? null : notice("warn", t("friends.not_verified")));
+    if (!body.contains(getSelection()?.anchorNode))
+      replace(body, friendFacts(now), now.verified ? null : notice("warn", t("friends.not_verified")));
   };
   return {element, update};
 }
@@ -77,7 +81,8 @@ export const ownCertificate = () => loaded(async () => {
   const self = await link.ask("friend.self");
   return [handout(t("friends.short"), self.short), hint(t("friends.short_help")),
     h("details", {}, h("summary", {}, t("friends.full")), hint(t("friends.full_help")), handout(t("friends.full"), self.full)),
-    self.addresses.length ? hint(t("friends.reached_at", {addresses: self.addresses.join(", ")})) : notice("warn", t("friends.not_listening"))];
+    self.addresses.length ? hint(t("friends.reached_at", {addresses: self.addresses.join(", ")}))
+      : notice("warn", t("friends.not_listening"))];
 });
 
 export function open(root, params, app) {

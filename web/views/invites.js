@@ -39,10 +39,12 @@ export async function makeInvite(contact) {
   const made = await dialog({
     title: contact ? t("invites.make_for", {name: contact.name || contact.handle}) : t("invites.make"),
     body: h("div.stack", {}, whom ? field(t("invites.for"), whom) : null, keyField,
-      h("div.row.fields", {}, field(t("invites.valid"), valid), field(t("invites.uses"), uses)), hint(t("invites.short_is_safe"))),
+      h("div.row.fields", {}, field(t("invites.valid"), valid), field(t("invites.uses"), uses)),
+        hint(t("invites.short_is_safe"))),
     actions: [{text: t("app.cancel")}, {text: t("invites.make"), kind: "primary", run: async () => {
       const id = contact?.id ?? Number(whom.value);
-      return link.ask("invite.new", {...(id ? {contact: id} : {key: key.value}), valid: Number(valid.value), uses: Number(uses.value)});
+      return link.ask("invite.new",
+        {...(id ? {contact: id} : {key: key.value}), valid: Number(valid.value), uses: Number(uses.value)});
     }}],
   });
   if (made)
@@ -63,7 +65,8 @@ function row(linkOf, invite) {
     invite = now;
     const over = now.state === "open" && now.expires < Date.now() ? "expired" : now.state;
     replace(state, badge(t(`invites.state_${over}`), STATE_KIND[over]));
-    left.textContent = [t(over === "open" ? "invites.ends" : "invites.made_on", {when: over === "open" ? ago(now.expires) : moment(now.created)}),
+    left.textContent = [t(over === "open" ? "invites.ends" : "invites.made_on",
+      {when: over === "open" ? ago(now.expires) : moment(now.created)}),
       over === "open" && now.own ? (now.uses_left < 0 ? t("invites.uses_any") : t("invites.left", {n: now.uses_left})) : ""]
       .filter(Boolean).join(" · ");
     replace(actions,
@@ -86,7 +89,8 @@ export function open(root, {arg, query}, app) {
   const linkOf = (invite) => links.get(invite.id);
   const fill = keyed(list, (invite) => invite.id, (invite) => row(linkOf, invite));
   const draw = () => {
-    const invites = [...model.invites.values()].sort((a, b) => (b.state === "open") - (a.state === "open") || b.created - a.created);
+    const invites = [...model.invites.values()].sort((a, b) => (b.state === "open") - (a.state === "open")
+      || b.created - a.created);
     fill(invites);
     list.hidden = invites.length === 0;
     none.hidden = !list.hidden;

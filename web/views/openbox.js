@@ -56,7 +56,8 @@ function keyFound(key, app, heard) {
     return [notice("good", h("p", {}, t("invites.added", {name: contact.name, handle: contact.handle})),
       h("p", {}, t("contacts.compare")), fingerprintOf(contact.fingerprint)),
     heard.contact ? null
-      : button(t("invites.make_for", {name: contact.name}), () => app.go(`#/invites/${contact.handle}`), {kind: "primary", sign: "invites"})];
+      : button(t("invites.make_for", {name: contact.name}), () => app.go(`#/invites/${contact.handle}`),
+        {kind: "primary", sign: "invites"})];
   };
   return finding("key", asKey(key), hint(t("invites.key_means")), action(t("invites.add_contact"), added));
 }
@@ -111,7 +112,8 @@ export function openBox(app, {label, help, text = "", heard = {}} = {}) {
     if (read !== undefined) take(read || t("qr.none"));
   }});
   const tools = h("div.row", {},
-    navigator.clipboard?.readText ? button(t("invites.paste"), async () => take(await told(navigator.clipboard.readText())), {sign: "copy"}) : null,
+    navigator.clipboard?.readText
+      ? button(t("invites.paste"), async () => take(await told(navigator.clipboard.readText())), {sign: "copy"}) : null,
     iconButton("close", t("invites.clear"), () => { area.value = ""; look(); area.focus(); }));
   canScan().then((can) => {
     if (!can) return;

@@ -122,7 +122,8 @@ export function keyed(parent, keyOf, make) {
       row.update?.(entry);
       // moveBefore, where there is one, keeps the focus within what moves.
       if (parent.children[index] !== row.element)
-        parent[row.element.isConnected && parent.moveBefore ? "moveBefore" : "insertBefore"](row.element, parent.children[index] ?? null);
+        parent[row.element.isConnected && parent.moveBefore ? "moveBefore" : "insertBefore"](row.element,
+          parent.children[index] ?? null);
     });
   };
 }

@@ -10,13 +10,16 @@ import {ago, bytes, languages, moment, number, setLanguage, t} from "../words.js
 import {chooseAvatar} from "./avatar.js";
 import {attempt, badge, button, card, choice, empty, every, facts, field, fingerprintOf, hint, load, notice, textOf, toggle} from "./parts.js";
 
+const POLL_MS = 5000;
+
 const password = (autocomplete) => h("input", {type: "password", autocomplete, required: true});
 
 /** A command of the account's own password: a browser's session cannot make app passwords. */
 async function askAs(secret, command, args) {
   const plain = String.fromCharCode(...new TextEncoder().encode(`${model.account.name}:${secret}`));
   const answer = await fetch("/api/1/do", {method: "POST", credentials: "omit", cache: "no-store",
-    headers: {"Content-Type": "application/json", Authorization: `Basic ${btoa(plain)}`}, body: JSON.stringify({do: command, ...args})});
+    headers: {"Content-Type": "application/json", Authorization: `Basic ${btoa(plain)}`},
+    body: JSON.stringify({do: command, ...args})});
   const {done, error} = await answer.json().catch(() => ({}));
   if (answer.status === 401) throw new Failure("denied", t("settings.wrong_password"));
   if (!answer.ok) throw new Failure(error?.code, error?.text ?? `HTTP ${answer.status}`);
@@ -30,7 +33,8 @@ async function changePassword() {
   const old = password("current-password"), fresh = password("new-password"), again = password("new-password");
   const done = await dialog({
     title: t("settings.password_change"),
-    body: h("div.stack", {}, field(t("settings.password_old"), old), field(t("settings.password_new"), fresh, t("settings.password_help")), field(t("settings.password_again"), again)),
+    body: h("div.stack", {}, field(t("settings.password_old"), old),
+      field(t("settings.password_new"), fresh, t("settings.password_help")), field(t("settings.password_again"), again)),
     actions: [{text: t("app.cancel")}, {text: t("app.save"), kind: "primary", run: async () => {
       if (fresh.value !== again.value) throw new Error(t("settings.password_differ"));
       await link.ask("account.password", {password: fresh.value, old: old.value});
@@ -61,48 +65,62 @@ function account() {
     card(t("settings.account"), h("div.row", {}, face, h("div.stack", {}, h("strong", {}, h("bdi", {}, model.account.name)),
       h("div.row", {}, file, button(t("settings.avatar_choose"), () => file.click(), {sign: "image"}), remove))),
     hint(t("settings.avatar_help")),
-    h("div.row.end", {}, h("div.grow", {}, field(t("settings.state_text"), stateText)), save), hint(t("settings.state_text_help")),
+    h("div.row.end", {}, h("div.grow", {}, field(t("settings.state_text"), stateText)), save),
+    hint(t("settings.state_text_help")),
     toggle(t("settings.typing"), model.account.typing, (on) => attempt("account.set", {typing: on}), t("settings.typing_help"))),
-    card(t("settings.key"), hint(t("settings.key_help")), fingerprintOf(model.account.fingerprint), h("p", {}, h("a", {href: "#/invites"}, t("contacts.give_key")))),
+    card(t("settings.key"), hint(t("settings.key_help")), fingerprintOf(model.account.fingerprint),
+      h("p", {}, h("a", {href: "#/invites"}, t("contacts.give_key")))),
     card(t("settings.password"), h("div.row", {}, button(t("settings.password_change"), changePassword, {sign: "lock"}))),
   ]};
 }
 
-const notifications = () => field(t("settings.notify"), choice(["off", "hidden", "name", "text"].map((value) => [value, t(`settings.notify_${value}`)]),
-  globalThis.Notification?.permission === "granted" ? setting("notify", "name") : "off", async (value, select) => {
-    const answer = value === "off" ? "granted" : await askNotifications();
-    if (answer !== "granted") {
-      select.value = value = "off";
-      toast(t(answer === "unsupported" ? "settings.notify_unsupported" : "settings.notify_denied"), "bad");
-    }
-    setSetting("notify", value);
-  }), t("settings.notify_help"));
+async function setNotifications(value, select) {
+  const answer = value === "off" ? "granted" : await askNotifications();
+  if (answer !== "granted") {
+    select.value = value = "off";
+    toast(t(answer === "unsupported" ? "settings.notify_unsupported" : "settings.notify_denied"), "bad");
+  }
+  setSetting("notify", value);
+}
+
+async function changeLanguage(code) {
+  await told(setLanguage(code));
+  redraw();
+}
+
+function changeTheme(value) {
+  setSetting("theme", value || null);
+  applyTheme();
+}
 
 function device() {
   const leave = button(t("settings.sign_out"), async () => {
     if (await confirmBox(t("settings.sign_out_sure"), t("settings.sign_out"))) await busy(leave, told(link.signOut()));
   }, {kind: "danger", sign: "signout"});
+  const themes = ["", "light", "dark"].map((value) => [value, t(`settings.theme_${value || "system"}`)]);
+  const notices = ["off", "hidden", "name", "text"].map((value) => [value, t(`settings.notify_${value}`)]);
+  const notifying = globalThis.Notification?.permission === "granted" ? setting("notify", "name") : "off";
   return {body: [
     card(t("settings.look"),
-      field(t("settings.language"), choice([["", t("settings.as_browser")], ...Object.entries(languages)], setting("language", ""), async (code) => {
-        await told(setLanguage(code));
-        redraw();
-      })),
-      field(t("settings.theme"), choice(["", "light", "dark"].map((value) => [value, t(`settings.theme_${value || "system"}`)]), setting("theme", ""), (value) => {
-        setSetting("theme", value || null);
-        applyTheme();
-      }))),
-    card(t("settings.notifications"), notifications()),
-    card(t("settings.this_device"), toggle(t("settings.own_device"), keep.own, (on) => keep.setOwn(on), t("settings.own_device_help")), h("div.row", {}, leave)),
+      field(t("settings.language"),
+        choice([["", t("settings.as_browser")], ...Object.entries(languages)], setting("language", ""), changeLanguage)),
+      field(t("settings.theme"), choice(themes, setting("theme", ""), changeTheme))),
+    card(t("settings.notifications"), field(t("settings.notify"), choice(notices, notifying, setNotifications), t("settings.notify_help"))),
+    card(t("settings.this_device"),
+      toggle(t("settings.own_device"), keep.own, (on) => keep.setOwn(on), t("settings.own_device_help")),
+      h("div.row", {}, leave)),
   ]};
 }
 
+const scopeWord = (scope) => t(`settings.scope_${scope === "*" ? "all" : scope}`);
+
 async function newPassword(refresh) {
   const label = h("input", {maxlength: 60, placeholder: t("settings.label_example")}), own = password("current-password");
-  const scope = choice(["irc", "web", "control", "*"].map((value) => [value, t(`settings.scope_${value === "*" ? "all" : value}`)]), "irc");
+  const scope = choice(["irc", "web", "control", "*"].map((value) => [value, scopeWord(value)]), "irc");
   const made = await dialog({
     title: t("settings.app_new"),
-    body: h("div.stack", {}, field(t("settings.label"), label), field(t("settings.scope"), scope), field(t("settings.password_yours"), own, t("settings.password_why"))),
+    body: h("div.stack", {}, field(t("settings.label"), label), field(t("settings.scope"), scope),
+      field(t("settings.password_yours"), own, t("settings.password_why"))),
     actions: [{text: t("app.cancel")}, {text: t("settings.make"), kind: "primary",
       run: () => askAs(own.value, "app_password.new", {label: label.value.trim(), scope: scope.value})}],
   });
@@ -112,10 +130,10 @@ async function newPassword(refresh) {
 }
 
 function passwordRow(entry, refresh) {
-  const scope = t(`settings.scope_${entry.scope === "*" ? "all" : entry.scope}`);
   const used = entry.last_used ? t("settings.used", {when: ago(entry.last_used)}) : t("settings.never_used");
+  const ends = entry.idle ? t("settings.ends_after", {n: Math.round(entry.idle / 86400)}) : "";
   return h("li.item", {}, h("div.grow.stack-tight", {}, h("strong", {}, h("bdi", {}, entry.label)),
-    hint([scope, used, entry.idle ? t("settings.ends_after", {n: Math.round(entry.idle / 86400)}) : ""].filter(Boolean).join(" · "))),
+    hint([scopeWord(entry.scope), used, ends].filter(Boolean).join(" · "))),
   entry.own ? badge(t("settings.this_browser"), "good") : button(t("invites.revoke"), async () => {
     if (!await confirmBox(t("settings.revoke_sure", {name: entry.label}), t("invites.revoke"))) return;
     await attempt("app_password.revoke", {app_password: entry.id});
@@ -128,7 +146,8 @@ function passwords() {
   const refresh = () => load(list, async () => {
     const {app_passwords: all} = await link.ask("app_password.list");
     all.sort((a, b) => b.last_used - a.last_used);
-    return all.length ? h("ul.list", {role: "list"}, all.map((entry) => passwordRow(entry, refresh))) : empty("key", t("settings.app_none"));
+    return all.length ? h("ul.list", {role: "list"}, all.map((entry) => passwordRow(entry, refresh)))
+      : empty("key", t("settings.app_none"));
   });
   refresh();
   return {body: [card(t("settings.passwords"), hint(t("settings.app_help")),
@@ -136,13 +155,17 @@ function passwords() {
 }
 
 async function addPerson(refresh) {
-  const name = h("input", {maxlength: 32, autocapitalize: "off", spellcheck: "false"}), person = h("input", {maxlength: 60}), operator = h("input", {type: "checkbox"});
+  const name = h("input", {maxlength: 32, autocapitalize: "off", spellcheck: "false"});
+  const person = h("input", {maxlength: 60}), operator = h("input", {type: "checkbox"});
   const made = await dialog({
     title: t("settings.person_add"),
-    body: h("div.stack", {}, field(t("settings.person_account"), name, t("signin.name_hint")), field(t("settings.person_name"), person, t("settings.person_name_help")),
-      h("label.check", {}, operator, h("span", {}, t("settings.operator"), h("small.hint", {}, ` ${t("settings.operator_help")}`)))),
+    body: h("div.stack", {}, field(t("settings.person_account"), name, t("signin.name_hint")),
+      field(t("settings.person_name"), person, t("settings.person_name_help")),
+      h("label.check", {}, operator,
+        h("span", {}, t("settings.operator"), h("small.hint", {}, ` ${t("settings.operator_help")}`)))),
     actions: [{text: t("app.cancel")}, {text: t("settings.person_add"), kind: "primary",
-      run: () => link.ask("account.add", {name: name.value.trim(), ...(person.value.trim() ? {person: person.value.trim()} : {}), operator: operator.checked})}],
+      run: () => link.ask("account.add", {name: name.value.trim(), operator: operator.checked,
+        ...(person.value.trim() ? {person: person.value.trim()} : {})})}],
   });
   if (!made) return;
   refresh();
@@ -153,7 +176,8 @@ async function removePerson(entry, refresh) {
   const typed = h("input", {autocomplete: "off", autocapitalize: "off", spellcheck: "false"});
   const done = await dialog({
     title: t("settings.person_remove", {name: entry.name}),
-    body: h("div.stack", {}, notice("bad", t("settings.person_remove_text")), field(t("settings.type_name", {name: entry.name}), typed)),
+    body: h("div.stack", {}, notice("bad", t("settings.person_remove_text")),
+      field(t("settings.type_name", {name: entry.name}), typed)),
     actions: [{text: t("app.cancel")}, {text: t("contacts.remove"), kind: "danger", run: async () => {
       if (typed.value.trim() !== entry.name) throw new Error(t("settings.type_name", {name: entry.name}));
       await link.ask("account.remove", {account: entry.name, sure: true});
@@ -164,7 +188,8 @@ async function removePerson(entry, refresh) {
 }
 
 const personRow = (entry, refresh) => h("li.item", {}, avatarOf(entry.name, entry.fingerprint),
-  h("div.grow.stack-tight", {}, h("strong", {}, h("bdi", {}, entry.name)), hint(t("settings.person_since", {when: moment(entry.created)}))),
+  h("div.grow.stack-tight", {}, h("strong", {}, h("bdi", {}, entry.name)),
+    hint(t("settings.person_since", {when: moment(entry.created)}))),
   entry.operator ? badge(t("settings.operator")) : null,
   entry.name === model.account.name ? badge(t("settings.you"), "good")
     : button(t("contacts.remove"), () => removePerson(entry, refresh), {kind: "quiet danger", sign: "trash"}));
@@ -184,19 +209,27 @@ function vault() {
     if (await busy(unlock, attempt("unlock", {vault_key: key.value.trim()}))) toast(t("settings.unlocked"));
     key.value = "";
   }, {kind: "primary", sign: "lock-open"});
-  return h("div.stack", {}, notice("warn", t("settings.vault_help")), field(t("settings.vault_key"), key), h("div.row", {}, unlock));
+  return h("div.stack", {}, notice("warn", t("settings.vault_help")), field(t("settings.vault_key"), key),
+    h("div.row", {}, unlock));
 }
+
+const PHASE_KIND = {starting: "warn", ready: "good", failed: "bad"};
 
 function gateway() {
   const shown = h("div.stack"), lock = h("div");
-  const listening = (where) => Object.entries(where).filter(([name]) => name !== "setup").flatMap(([name, list]) => (Array.isArray(list) ? list : [list]).map((entry) => h("div", {}, `${name}: `, h("bdi.mono", {}, String(entry)))));
-  const turn = every(5000, async () => {
+  // What is no list is no address: the link of the first run, which is a secret.
+  const listening = (where) => Object.entries(where).filter(([, list]) => Array.isArray(list))
+    .flatMap(([name, list]) => list.map((entry) => h("div", {}, `${name}: `, h("bdi.mono", {}, entry))));
+  const turn = every(POLL_MS, async () => {
     const now = await link.ask("status");
-    if ((now.vault === "locked") !== lock.hasChildNodes()) replace(lock, now.vault === "locked" ? vault() : null);
-    replace(shown, h("div.row", {}, badge(t(`settings.phase_${now.phase}`), now.phase === "ready" ? "good" : now.phase === "failed" ? "bad" : "warn"),
-      badge(t(`settings.vault_${now.vault}`), now.vault === "open" ? "good" : "warn", now.vault === "open" ? "lock-open" : "lock")),
+    const open = now.vault === "open";
+    if (open === lock.hasChildNodes()) replace(lock, open ? null : vault());
+    replace(shown, h("div.row", {},
+      badge(t(`settings.phase_${now.phase}`), PHASE_KIND[now.phase]),
+      open ? badge(t("settings.vault_open"), "good", "lock-open") : badge(t("settings.vault_locked"), "warn", "lock")),
     now.phase_text ? hint(now.phase_text) : null, now.store.disk_full ? notice("bad", t("settings.disk_full")) : null,
-    facts([[t("friends.name"), now.name], [t("friends.version"), `retrogate ${now.version}`], [t("network.up_since"), ago(Date.now() - now.uptime_ms)],
+    facts([[t("friends.name"), now.name], [t("friends.version"), `retrogate ${now.version}`],
+      [t("network.up_since"), ago(Date.now() - now.uptime_ms)],
       [t("settings.listening"), h("div", {dir: "ltr"}, listening(now.listening))],
       [t("app.friends"), t("friends.up_of", {n: now.friends.total, up: number(now.friends.up)})],
       [t("network.tunnels"), t("network.tunnels_text", {own: number(now.tunnels.own), relayed: number(now.tunnels.relayed)})],
@@ -221,7 +254,8 @@ function commands() {
     at = past.push(text);
     line.value = "";
     say(`› ${text}`, "asked");
-    await link.ask("verb", {text}).then(({lines}) => lines.forEach((each) => say(each)), (failure) => say(textOf(failure), "failed"));
+    await link.ask("verb", {text}).then(({lines}) => lines.forEach((each) => say(each)),
+      (failure) => say(textOf(failure), "failed"));
   };
   line.addEventListener("keydown", ({key}) => {
     const step = {ArrowUp: -1, ArrowDown: 1}[key];
@@ -230,7 +264,8 @@ function commands() {
     line.value = past[at] ?? "";
   });
   return {body: [card(t("settings.commands"), hint(t("settings.commands_help")), out,
-    h("form.row.end", {onsubmit: run}, h("div.grow", {}, field(t("settings.command"), line)), h("button.button.primary", {}, t("settings.run"))))]};
+    h("form.row.end", {onsubmit: run}, h("div.grow", {}, field(t("settings.command"), line)),
+      h("button.button.primary", {}, t("settings.run"))))]};
 }
 
 const PARTS = {account, device, passwords, people, gateway, commands};
