@@ -70,6 +70,23 @@ def app_passwords():
     desk.close()
 
 
+def app_passwords_of_browsers():
+    """They come and go with browsers: one that is not used for its time ends, and a full list makes room."""
+    brief = a.do("app_password.new", account="carol", label="brief", idle=1)
+    kept = a.do("app_password.new", account="carol", label="kept", idle=3600)
+    wait_for("it is refused", lambda: time.time() * 1000 > brief["created"] + 1100)
+    Irc(a, "carol@brief", brief["password"], expect="464")
+    assert [it["label"] for it in a.do("app_password.list", account="carol")["app_passwords"]] == ["kept"]
+    Irc(a, "carol@kept", kept["password"]).close()
+    for number in range(70):
+        a.do("app_password.new", account="carol", label=f"browser {number}", idle=3600)
+    listed = a.do("app_password.list", account="carol")["app_passwords"]
+    assert len(listed) == 64 and listed[-1]["label"] == "browser 69" and not any(it["own"] for it in listed)
+    assert a.refused("app_password.revoke", account="carol", own=True).code == "not-found"
+    for it in listed:
+        a.do("app_password.revoke", account="carol", app_password=it["id"])
+
+
 def guessing_is_slowed():
     said = []
     while not any("too many" in line for line in said):
@@ -191,4 +208,5 @@ def key_in_a_file():
 
 
 if __name__ == "__main__":
-    run(meeting, neighbours, each_sees_its_own, app_passwords, guessing_is_slowed, removal, locked_vault, key_in_a_file)
+    run(meeting, neighbours, each_sees_its_own, app_passwords, app_passwords_of_browsers, guessing_is_slowed, removal,
+        locked_vault, key_in_a_file)
