@@ -94,12 +94,16 @@ async function connect() {
   try {
     const session = await http("GET", "/api/1/session");
     link.session = session;
+    link.locked = session.vault === "locked";
     token = session.token ?? "";
     if (session.signed_in) dial();
     // A locked vault lets nobody in, but signs nobody out.
-    else if (session.vault === "locked" && link.state !== "signed-out") throw new Failure("locked", "");
-    else become("signed-out", session);
+    else if (link.locked && link.state !== "signed-out") {
+      become("offline");
+      again();
+    } else become("signed-out", session);
   } catch {
+    link.locked = false;
     become("offline");
     again();
   } finally {
@@ -176,6 +180,7 @@ export const link = {
   on,
   http,
   state: "connecting",
+  locked: false, // the gateway is there and lets nobody in yet
   session: null,
 
   /** The answer of a command; rejects with Failure, code "lost" when it is unknown whether it was heard. */

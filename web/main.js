@@ -136,7 +136,7 @@ async function showRoute() {
   app.title(t(route.label));
   app.setHeader(null);
   try {
-    if (route.list && !shell.list.hasChildNodes()) (await routes.chats.load()).openList(shell.list, app);
+    if (route.list && !shell.list.hasChildNodes()) shell.closeList = (await routes.chats.load()).openList(shell.list, app);
     const view = await route.load();
     if (current !== mine) return;
     mine.cleanup = view.open(section, {arg, query}, app) ?? null;
@@ -177,7 +177,8 @@ function showState() {
       shell.state.append(h("button.button.quiet", {type: "button", onclick: () => link.retry()}, t("app.again")));
     }
   };
-  if (state === "offline") write("offline", waiting ? t("offline.waiting", {n: waiting}) : t("offline.offline"));
+  if (state === "offline" && link.locked) write("offline", t("signin.locked"));
+  else if (state === "offline") write("offline", waiting ? t("offline.waiting", {n: waiting}) : t("offline.offline"));
   else if (state === "connecting") {
     if (was === "offline") write("connecting", t("offline.connecting"));
     else stateTimer = setTimeout(() => link.state === "connecting" && write("connecting", t("offline.connecting")), STATE_LINE_MS);
@@ -192,6 +193,7 @@ function showState() {
 
 function leaveShell() {
   current?.cleanup?.();
+  shell?.closeList?.();
   current = null;
   shell = null;
 }
@@ -215,7 +217,7 @@ async function draw() {
   } else if (model.account) enterShell();
   else if (link.state === "offline" && !(await model.restore()) && !shell) {
     const waiting = (await keep.outbox()).length;
-    replace(root, h("div.boot.empty", {role: "status"}, icon("offline"), h("p", {}, t("offline.no_way")),
+    replace(root, h("div.boot.empty", {role: "status"}, icon("offline"), h("p", {}, t(link.locked ? "signin.locked" : "offline.no_way")),
       waiting ? h("p", {}, t("offline.waiting", {n: waiting})) : null,
       h("button.button", {type: "button", onclick: () => link.retry()}, t("app.again"))));
   }

@@ -117,22 +117,27 @@ function openConversation(root, {id}, query, app) {
     {sign: "trash", word: "chat.remove", act: () => removeContact(now(), app), kind: "danger"},
   ]);
 
+  let drawn = "";
   function drawHead() {
     const conversation = now();
-    if (!conversation) return missing(root, "");
+    if (!conversation) return missing(root, decodeURIComponent(location.hash.slice("#/chat/".length).split("?")[0]));
+    const {name: given, handle, state, reason, protection, fingerprint, avatar, open: going} = conversation;
+    const looks = JSON.stringify([given, handle, state, reason, protection, avatar, going]);
+    if (looks === drawn) return undefined;
+    drawn = looks;
     const name = nameOf(conversation);
     app.title(name);
     replace(heading, h("bdi", {}, name));
-    replace(face, avatarOf(name, conversation.fingerprint, conversation.avatar));
+    replace(face, avatarOf(name, fingerprint, avatar));
     replace(status, stateMark(conversation), protectionMark(conversation),
-      conversation.reason ? h("span.reason", {title: conversation.reason}, conversation.reason) : null);
-    composer.node.hidden = !conversation.open;
-    ended.hidden = conversation.open;
-    if (!conversation.open) {
+      reason ? h("span.reason", {title: reason}, reason) : null);
+    composer.node.hidden = !going;
+    ended.hidden = going;
+    if (!going) {
       replace(ended, h("p", {}, t("chat.ended")),
-        h("a.button", {href: `#/invites/${encodeURIComponent(conversation.handle)}`}, icon("invites"), t("chat.invite_again")));
+        h("a.button", {href: `#/invites/${encodeURIComponent(handle)}`}, icon("invites"), t("chat.invite_again")));
     }
-    const handle = encodeURIComponent(conversation.handle);
+    // Renamed: the address follows.
     if (!location.hash.startsWith(`#/chat/${handle}`)) history.replaceState(null, "", `#/chat/${handle}`);
     return undefined;
   }

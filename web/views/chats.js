@@ -9,7 +9,9 @@ import {deliveryMark, excerpt, stateMark} from "./line.js";
 /** Who it is: the name they gave themselves, with the handle when it differs. */
 export const nameOf = (conversation) => conversation.name || conversation.handle;
 
-const lastTime = (conversation) => model.preview(conversation.id)?.time ?? conversation.since ?? conversation.created;
+/** Where its newest line stands in the account's log; what waits on this device comes after all. */
+const place = ({id, last}) => (model.preview(id)?.delivery === "waiting" ? Number.MAX_SAFE_INTEGER : last);
+const lastTime = ({id, created}) => model.preview(id)?.time ?? created;
 
 function previewText(conversation) {
   if (model.isTyping(conversation.id)) return h("span.thread-typing", {}, t("chats.typing"));
@@ -20,8 +22,14 @@ function previewText(conversation) {
   return [deliveryMark(line), h("span", {dir: "auto"}, t("chats.you", {text}))];
 }
 
+/** Drawn anew only when something of it changed: else its picture would blink. */
 function fill(thread, conversation) {
-  const {unread} = conversation;
+  const {id, unread, state, reason, avatar} = conversation;
+  const line = model.preview(id);
+  const looks = JSON.stringify([nameOf(conversation), state, reason, unread, avatar, model.isTyping(id), line?.seq,
+    line?.label, line?.delivery, line === null, lastTime(conversation) && brief(lastTime(conversation))]);
+  if (thread.dataset.looks === looks) return;
+  thread.dataset.looks = looks;
   replace(thread,
     avatarOf(nameOf(conversation), conversation.fingerprint, conversation.avatar),
     h("span.thread-text", {},
@@ -61,7 +69,7 @@ export function openList(root, app) {
     const wanted = filter.value.trim().toLocaleLowerCase();
     const all = [...model.conversations.values()];
     const shown = all.filter(({handle, name}) => !wanted || `${handle} ${name ?? ""}`.toLocaleLowerCase().includes(wanted))
-      .sort((a, b) => (lastTime(b) ?? 0) - (lastTime(a) ?? 0) || b.last - a.last);
+      .sort((a, b) => place(b) - place(a) || b.created - a.created);
     const here = decodeURIComponent(location.hash.match(/^#\/chat\/([^?]*)/)?.[1] ?? "");
     for (const [id, item] of threads) {
       if (shown.some((conversation) => conversation.id === id)) continue;
@@ -103,15 +111,20 @@ export function openList(root, app) {
       draw();
     });
   };
-  for (const topic of ["conversations", "previews", "ready", "typing"]) model.on(topic, soon);
+  const offs = ["conversations", "previews", "ready", "typing"].map((topic) => model.on(topic, soon));
   addEventListener("hashchange", soon);
-  model.on("incoming", () => {
+  offs.push(model.on("incoming", () => {
     if (document.hasFocus() || hint.hasChildNodes()) return;
     const node = notifyHint();
     if (node) hint.append(node);
-  });
-  setInterval(soon, 60_000); // "12:07" becomes "Monday" one day
+  }));
+  const clock = setInterval(soon, 60_000); // "12:07" becomes "Monday" one day
   draw();
+  return () => {
+    offs.forEach((off) => off());
+    removeEventListener("hashchange", soon);
+    clearInterval(clock);
+  };
 }
 
 /** Beside the list: the search over all conversations, or a friendly word. */
