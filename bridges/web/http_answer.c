@@ -90,7 +90,7 @@ static void answer(struct request *request, unsigned status, struct MHD_Response
         {"Cross-Origin-Opener-Policy", "same-origin"},
         {"Cross-Origin-Resource-Policy", "same-origin"},
         {"Permissions-Policy",
-         "camera=(self), accelerometer=(), bluetooth=(), display-capture=(), geolocation=(), gyroscope=(), "
+         "camera=(self), accelerometer=(), display-capture=(), geolocation=(), gyroscope=(), "
          "hid=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()"},
     };
     if (request->answered) {
