@@ -62,6 +62,7 @@ struct gateway {
     uint8_t blob[700000];
     size_t blob_size;
     bool blob_breaks; /* behind the first piece */
+    bool none_made;   /* no app password is made for anybody */
     bool hold;        /* nothing is answered */
 };
 
@@ -187,7 +188,7 @@ static inline json_t *fake_new_password(struct gateway *gateway, struct gateway_
                                         const json_t *command, struct error *error)
 {
     char password[64];
-    if (session->login->own) {
+    if (session->login->own || gateway->none_made) {
         *error = (struct error){ERROR_DENIED, "log in with the account's own password"};
         return NULL;
     }

@@ -114,6 +114,14 @@ static void an_app_password_goes_into_the_cookie_itself(void **state)
     assert_non_null(strstr(reply_field("Set-Cookie"), "Max-Age=0"));
 }
 
+static void the_persons_password_goes_into_no_cookie(void **state)
+{
+    (void)state;
+    scene.gateway.none_made = true;
+    assert_int_equal(post("/api/1/session", "", RIGHT), 403);
+    assert_string_equal(reply_field("Set-Cookie"), "");
+}
+
 static void refusals_have_their_status(void **state)
 {
     (void)state;
@@ -371,6 +379,7 @@ int main(void)
         TEST(a_browser_gets_a_password_of_its_own),
         TEST(staying_signed_in_is_asked_for),
         TEST(an_app_password_goes_into_the_cookie_itself),
+        TEST(the_persons_password_goes_into_no_cookie),
         TEST(refusals_have_their_status),
         TEST(signing_out_ends_the_password),
         TEST(a_planted_cookie_is_not_taken_over),
