@@ -2,6 +2,7 @@
 // The scrolling log of one conversation. Only a window of its lines is in the document, so ten thousand of
 // them scroll like a hundred; what is on screen stays where it is when lines come or go around it.
 import {h, icon, iconButton, replace, told} from "../dom.js";
+import {link} from "../link.js";
 import {model} from "../model.js";
 import {day, t} from "../words.js";
 import {excerpt, lineElement} from "./line.js";
@@ -127,13 +128,15 @@ export function makeLog(conversation, {names, actions}) {
     }
   }
 
+  /** false when nothing was learned: away from the gateway, what is known here is all there is. */
   async function fetch(which) {
-    if (fetching) return;
+    if (fetching || link.state !== "online") return false;
     fetching = true;
     scroller.setAttribute("aria-busy", "true");
-    await told(which === "older" ? model.older(id) : model.newer(id)).catch(() => {});
+    const more = await told(which === "older" ? model.older(id) : model.newer(id));
     scroller.removeAttribute("aria-busy");
     fetching = false;
+    return more !== undefined;
   }
 
   async function growUp() {
@@ -141,8 +144,7 @@ export function makeLog(conversation, {names, actions}) {
     const at = lines.findIndex((line) => orderOf(line) >= first);
     if (at <= 0) {
       if (model.atOldest(id) || lines.length === 0 || fetching) return;
-      await fetch("older");
-      if (!gone && first !== -Infinity) growUp();
+      if (await fetch("older") && !gone && first !== -Infinity) growUp();
       return;
     }
     first = orderOf(lines[Math.max(0, at - STEP)]);
