@@ -34,7 +34,9 @@ static const struct {
          " FROM line WHERE account = ?1 AND conversation = ?2 AND seq > ?3" CONVERSATION_NOT_PURGED
          " ORDER BY seq LIMIT ?4",
          LINE_WIDTH},
-    [LABELLED] = {"SELECT " LINE_COLUMNS " FROM line WHERE account = ?1 AND conversation = ?2 AND label = ?3 "
+    /* Without the hint SQLite walks the conversation, because that is in order already. */
+    [LABELLED] = {"SELECT " LINE_COLUMNS
+                  " FROM line INDEXED BY line_label WHERE account = ?1 AND conversation = ?2 AND label = ?3 "
                   "AND label <> ''" CONVERSATION_NOT_PURGED " ORDER BY seq DESC LIMIT 1",
                   LINE_WIDTH},
     [SEARCH] = {"SELECT " LINE_COLUMNS " FROM line WHERE account = ?1 AND seq < ?3" LINE_NOT_PURGED
