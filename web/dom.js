@@ -157,7 +157,7 @@ export function dialog({title, body, actions = [{text: t("app.close")}], wide = 
     });
     document.body.append(box);
     box.showModal();
-    (box.querySelector(".dialog-body :is(input, textarea, select)") ?? buttons.at(-1))?.focus();
+    (box.querySelector(".dialog-body :is(input, textarea)") ?? buttons.at(-1))?.focus();
   });
 }
 

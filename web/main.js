@@ -102,7 +102,7 @@ function makeShell() {
         icon("search"), h("span", {}, t("switcher.open")))),
       h("li.rail-more", {}, h("button.nav-item", {type: "button", popovertarget: "more"},
         icon("menu"), h("span", {}, t("app.more")))))),
-    list: h("aside.list-pane", {"aria-label": t("app.chats")}),
+    list: h("div.list-pane", {role: "complementary", "aria-label": t("app.chats")}),
     header: h("header.view-header"),
     view: h("section.view"),
   };
@@ -136,7 +136,7 @@ async function showRoute() {
   app.title(t(route.label));
   app.setHeader(null);
   try {
-    if (route.list && !shell.list.hasChildNodes()) shell.closeList = (await routes.chats.load()).openList(shell.list, app);
+    if (route.list) await needList(shell);
     const view = await route.load();
     if (current !== mine) return;
     mine.cleanup = view.open(section, {arg, query}, app) ?? null;
@@ -148,16 +148,24 @@ async function showRoute() {
   }
   if (!first && !section.contains(document.activeElement)) {
     ((route.bare ? section : shell.header).querySelector("h1") ?? shell.main).focus({preventScroll: true});
-    if (name === "chats") shell.list.querySelector("h2").focus({preventScroll: true}); // all there is on a phone
+    if (name === "chats") shell.list.querySelector("h2")?.focus({preventScroll: true}); // all there is on a phone
   }
+}
+
+function needList(parts) {
+  parts.listed ??= routes.chats.load().then(({openList}) => {
+    if (parts !== shell) return;
+    parts.closeList = openList(parts.list, app);
+    markList();
+  });
+  return parts.listed;
 }
 
 /** On a phone the list is all there is: then it is the page, not something beside it. */
 function markList() {
   if (!shell) return;
   const {view} = shell.root.dataset;
-  if (narrow.matches && view === "chats") shell.list.setAttribute("role", "main");
-  else shell.list.removeAttribute("role");
+  shell.list.setAttribute("role", narrow.matches && view === "chats" ? "main" : "complementary");
   shell.list.querySelector("h2")?.setAttribute("aria-level", view === "chats" ? "1" : "2");
 }
 

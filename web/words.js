@@ -53,6 +53,9 @@ export function t(key, vars) {
   });
 }
 
+/** A foreign name inside a sentence, so that its direction does not turn the sentence around. */
+export const isolate = (name) => `\u2068${name}\u2069`;
+
 const sameDay = (a, b) => a.toDateString() === b.toDateString();
 const daysAgo = (n) => new Date(Date.now() - n * 86400e3);
 

@@ -3,7 +3,7 @@
 import {copyButton, confirmBox, dialog, h, toast, told, uniqueId} from "../dom.js";
 import {link} from "../link.js";
 import {model} from "../model.js";
-import {moment, t} from "../words.js";
+import {isolate, moment, t} from "../words.js";
 import {nameOf} from "./chats.js";
 import {protectionMark, stateMark} from "./line.js";
 
@@ -71,6 +71,6 @@ export async function closeChat(conversation) {
 }
 
 export async function removeContact(conversation, app) {
-  if (!await confirmBox(t("chat.remove_sure", {name: nameOf(conversation)}), t("chat.remove"))) return;
+  if (!await confirmBox(t("chat.remove_sure", {name: isolate(nameOf(conversation))}), t("chat.remove"))) return;
   if (await told(link.ask("contact.remove", {contact: conversation.contact}))) app.go("/chats");
 }

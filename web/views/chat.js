@@ -3,7 +3,7 @@
 import {avatarOf, h, icon, iconButton, replace, toast, told} from "../dom.js";
 import {link} from "../link.js";
 import {model} from "../model.js";
-import {t} from "../words.js";
+import {isolate, t} from "../words.js";
 import {closeChat, removeContact, rename, showAbout} from "./about.js";
 import {nameOf} from "./chats.js";
 import {makeComposer} from "./composer.js";
@@ -143,7 +143,7 @@ function openConversation(root, {id}, query, app) {
   }
   const drawTyping = () => {
     const on = model.isTyping(id);
-    replace(typing, on ? [h("span.dots", {"aria-hidden": "true"}, h("i"), h("i"), h("i")), t("chat.typing", {name: names.theirs()})] : []);
+    replace(typing, on ? [h("span.dots", {"aria-hidden": "true"}, h("i"), h("i"), h("i")), t("chat.typing", {name: isolate(names.theirs())})] : []);
   };
 
   replace(root,

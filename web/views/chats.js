@@ -51,7 +51,7 @@ export function openList(root, app) {
   const empty = h("div.empty", {hidden: true});
   const hint = h("div");
   replace(root,
-    h("header.list-header", {}, h("h2", {tabindex: -1, "aria-level": 2}, t("app.chats")),
+    h("div.list-header", {}, h("h2", {tabindex: -1, "aria-level": 2}, t("app.chats")),
       iconButton("search", t("chats.search_all"), () => app.go(`/chats?search=${encodeURIComponent(filter.value)}`)),
       iconButton("plus", t("chats.open_invite"), () => app.go("/invites"))),
     h("div.list-filter", {}, filter), hint, list, empty);
