@@ -215,14 +215,16 @@ uint64_t gateway_login(struct gateway *gateway, const struct gateway_login *want
     buffer_free(&key);
     struct throttle *throttle = throttle_make(gateway, login->throttle_key);
     uint64_t pause = throttle != NULL ? pause_left(gateway, throttle) : FIRST_PAUSE_MS;
-    if (pause > 0)
+    struct account *account = account_by_name(gateway, wanted->account);
+    if (account != NULL) {
+        login->account = account->id;
+        /* Also during a pause: 160 random bits are not guessed, and whoever guesses at the account's password
+         * from behind the same address must not lock its devices out. */
+        login->app_password = app_password_use(account, wanted->password, login->scope);
+    }
+    if (pause > 0 && login->app_password == 0)
         error_set(&login->error, ERROR_LIMIT, "too many failed log-ins; wait %llu s and try again",
                   (unsigned long long)(pause / 1000 + 1));
-    struct account *account = account_by_name(gateway, wanted->account);
-    if (account != NULL)
-        login->account = account->id;
-    if (account != NULL && pause == 0)
-        login->app_password = app_password_use(account, wanted->password, login->scope);
     /* A right app password is known at once: a mail client may log in many times at a time. */
     login->counted = pause == 0 && login->app_password == 0;
     if (login->counted)
