@@ -174,6 +174,7 @@ addEventListener("offline", () => {
   if (socket) check();
 });
 document.addEventListener("visibilitychange", () => document.hidden || wake());
+document.addEventListener("resume", wake); // a page that was frozen
 setInterval(() => Date.now() - heard > SILENCE_MS && check(), SILENCE_MS / 3);
 
 export const link = {

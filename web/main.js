@@ -217,6 +217,7 @@ function enterShell() {
 
 async function draw() {
   if (link.state === "signed-out") {
+    if (shell) history.replaceState(null, "", "/"); // the address names a person
     leaveShell();
     pageTitle = t("signin.title");
     showTitle();
