@@ -40,9 +40,20 @@ static int64_t last_use(const struct app_password *entry)
     return entry->last_used > entry->created ? entry->last_used : entry->created;
 }
 
-static bool unused_too_long(const struct app_password *entry, int64_t now)
+static bool has_session(const struct account *account, const struct app_password *entry)
 {
-    return entry->idle > 0 && last_use(entry) + entry->idle * 1000 < now;
+    const struct gateway_session *session;
+    DL_FOREACH(account->gateway->sessions, session)
+    {
+        if (session->account == account && session->app_password == entry->id && !session->gone)
+            return true;
+    }
+    return false;
+}
+
+static bool unused_too_long(const struct account *account, const struct app_password *entry, int64_t now)
+{
+    return entry->idle > 0 && last_use(entry) + entry->idle * 1000 < now && !has_session(account, entry);
 }
 
 /* Its last use in the store is at most an hour old, and well within its time of disuse. */
@@ -83,7 +94,7 @@ int64_t app_password_use(struct account *account, const char *password, const ch
         bool allowed = strcmp(entry->scope, "*") == 0 || strcmp(entry->scope, scope) == 0;
         if (!same || !allowed)
             continue;
-        if (unused_too_long(entry, now)) {
+        if (unused_too_long(account, entry, now)) {
             end_unused(account, entry);
         } else {
             found = entry->id;
@@ -111,7 +122,7 @@ void app_passwords_sweep(struct gateway *gateway)
         struct app_password *entry, *next;
         DL_FOREACH_SAFE(account->app_passwords, entry, next)
         {
-            if (unused_too_long(entry, now))
+            if (unused_too_long(account, entry, now))
                 end_unused(account, entry);
         }
     }

@@ -185,6 +185,9 @@ static void disuse(void **state)
     assert_int_equal(enter(world, "alice", text(unused, "password"), "web").code, ERROR_DENIED);
     assert_null(entry_of(world, unused));
     leave(world, swept, day + 1000);
+    leave(world, used, day + 1000);
+    assert_non_null(enter(world, "alice", text(used, "password"), "web").session);
+    leave(world, used, day + 1000);
     world_minute(world);
     assert_null(entry_of(world, swept));
     assert_non_null(entry_of(world, used)); /* its session is still there */
