@@ -76,7 +76,8 @@ export const keep = {
     }
   },
 
-  outbox: async () => (await use("outbox", "readonly", (box) => box.getAll())) ?? [],
+  /** As they were written: their labels, by which they are kept, are random. */
+  outbox: async () => ((await use("outbox", "readonly", (box) => box.getAll())) ?? []).sort((a, b) => a.time - b.time),
   queue: (entry) => put("outbox", entry),
   unqueue: (label) => remove("outbox", label),
 
