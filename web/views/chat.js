@@ -143,7 +143,8 @@ function openConversation(root, {id}, query, app) {
   }
   const drawTyping = () => {
     const on = model.isTyping(id);
-    replace(typing, on ? [h("span.dots", {"aria-hidden": "true"}, h("i"), h("i"), h("i")), t("chat.typing", {name: isolate(names.theirs())})] : []);
+    replace(typing, on ? [h("span.dots", {"aria-hidden": "true"}, h("i"), h("i"), h("i")),
+      t("chat.typing", {name: isolate(names.theirs())})] : []);
   };
 
   replace(root,

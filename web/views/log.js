@@ -45,31 +45,31 @@ export function makeLog(conversation, {names, actions}) {
 
   function wantedNodes(lines) {
     const wanted = [];
-    let before = null, marked = marker === null;
+    const daysNow = new Map();
+    const firstUnread = marker === null ? null : model.lines(id).find(({direction, seq}) => direction === "in" && seq > marker);
+    let before = null;
     if (model.atOldest(id) && lines[0] === model.lines(id)[0]) wanted.push(beginning);
     for (const line of lines) {
-      if (!before || !sameDay(before.time, line.time)) wanted.push(separator(line.time));
-      if (!marked && line.direction === "in" && line.seq > marker) {
-        marked = true;
-        // Above the window it was passed already.
-        if (before || first === -Infinity || !model.lines(id).some((each) => each.seq > marker && each.seq < line.seq)) wanted.push(unreadMark);
+      if (!before || !sameDay(before.time, line.time)) {
+        daysNow.set(keyOf(line), separator(line));
+        wanted.push(daysNow.get(keyOf(line)));
       }
+      if (line === firstUnread) wanted.push(unreadMark);
       const grouped = before !== null && before.direction === line.direction && line.direction !== "note" &&
         wanted.at(-1) === elements.get(keyOf(before))?.element && line.time - before.time < GROUP_MS;
       wanted.push(elementOf(line, grouped));
       before = line;
     }
+    days = daysNow;
     return wanted;
   }
 
   const beginning = h("li.beginning", {}, t("chat.beginning"));
   const unreadMark = h("li.unread-mark", {}, h("span", {}, t("chat.unread_mark")));
-  const days = new Map();
-  function separator(ms) {
-    const key = new Date(ms).toDateString();
-    if (!days.has(key)) days.set(key, h("li.day", {}, h("span")));
-    const element = days.get(key);
-    const text = day(ms); // "today" does not stay today
+  let days = new Map(); // key of the line below → the separator
+  function separator(line) {
+    const element = days.get(keyOf(line)) ?? h("li.day", {}, h("span"));
+    const text = day(line.time); // "today" does not stay today
     if (element.textContent !== text) element.firstChild.textContent = text;
     return element;
   }

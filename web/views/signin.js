@@ -62,7 +62,8 @@ export function open(root, session, app) {
       keep.setOwn(own.checked);
     } catch (failure) {
       if (setup) location.hash = "";
-      fail(!setup && failure.code === "denied" ? t("signin.wrong") : failure.text ?? failure.message, setup || failure.code === "offline" ? null : password.input);
+      const wrong = !setup && failure.code === "denied";
+      fail(wrong ? t("signin.wrong") : failure.text ?? failure.message, wrong ? password.input : null);
     }
   }
 
