@@ -48,12 +48,14 @@ struct connection {
     uint32_t magic;
     uint8_t holds;
     bool decided; /* refused, or given to one who serves it */
+    bool served;  /* all that is to be said is in the stream's queue */
     struct door *door;
     struct probe *probe;            /* at first; */
     struct stream *stream;          /* under TLS and for WebSockets, then */
     struct splice *splice;          /* in between */
-    uint64_t until;                 /* the deadline of the head, 0: it is over */
-    struct connection *prev, *next; /* those whose head is awaited, in the order of their deadlines */
+    uint64_t until;                 /* the deadline of the head, or of the rest of the answers; 0: none */
+    uint64_t sent;                  /* bytes, when the deadline was set */
+    struct connection *prev, *next; /* those with a deadline, the first one first */
 };
 
 struct front {
@@ -133,17 +135,7 @@ static void release(struct connection *connection)
 /* --- deadlines */
 
 static void drop(struct connection *connection, const char *reason);
-
-static void on_deadline(uv_timer_t *timer)
-{
-    struct front *front = timer->data;
-    assert(front->magic == MAGIC);
-    uint64_t now = uv_now(timer->loop);
-    while (front->waiting != NULL && front->waiting->until <= now)
-        drop(front->waiting, "too slow");
-    if (front->waiting != NULL)
-        uv_timer_start(timer, on_deadline, front->waiting->until - now, 0);
-}
+static void on_deadline(uv_timer_t *timer);
 
 static void end_deadline(struct connection *connection)
 {
@@ -157,6 +149,7 @@ static void set_deadline(struct connection *connection, unsigned ms)
     struct front *front = connection->place.front;
     end_deadline(connection);
     connection->until = uv_now(front->timer.loop) + ms;
+    connection->sent = connection->stream != NULL ? stream_bytes_out(connection->stream) : 0;
     /* From the end, where it mostly belongs. */
     struct connection *before = front->waiting != NULL ? front->waiting->prev : NULL;
     while (before != NULL && before->until > connection->until)
@@ -167,6 +160,23 @@ static void set_deadline(struct connection *connection, unsigned ms)
         DL_PREPEND(front->waiting, connection);
     if (front->waiting == connection)
         uv_timer_start(&front->timer, on_deadline, ms, 0);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    struct front *front = timer->data;
+    assert(front->magic == MAGIC);
+    uint64_t now = uv_now(timer->loop);
+    struct connection *first;
+    while ((first = front->waiting) != NULL && first->until <= now) {
+        if (first->decided && !front->closing && first->stream != NULL &&
+            stream_bytes_out(first->stream) > first->sent)
+            set_deadline(first, LAST_MS);
+        else
+            drop(first, "too slow");
+    }
+    if (first != NULL)
+        uv_timer_start(timer, on_deadline, first->until - now, 0);
 }
 
 void place_release(struct place *place)
@@ -234,15 +244,20 @@ static bool give(struct connection *connection, enum head_kind kind, int fd)
                                                                                    &connection->place);
 }
 
+/* A stream that is closed has two seconds for its queue, a slow client needs longer: so it is closed when the
+ * queue is empty. */
 static void on_spliced(void *arg)
 {
     struct connection *connection = arg;
     assert(connection->magic == MAGIC);
     connection->splice = NULL;
-    if (connection->stream != NULL)
-        stream_close(connection->stream, "served");
-    else
+    connection->served = true;
+    if (connection->stream == NULL)
         release(connection);
+    else if (stream_queued(connection->stream) > 0)
+        stream_set_low_water(connection->stream, 1);
+    else
+        stream_close(connection->stream, "served");
 }
 
 static void join(struct connection *connection, enum head_kind kind)
@@ -282,9 +297,10 @@ static void on_drained(void *arg, struct stream *stream)
 {
     struct connection *connection = arg;
     assert(connection->magic == MAGIC);
-    (void)stream;
     if (connection->splice != NULL)
         splice_drained(connection->splice);
+    else if (connection->served)
+        stream_close(stream, "served");
 }
 
 static void on_closed(void *arg, struct stream *stream, const char *reason)

@@ -159,10 +159,12 @@ static int on_writable(struct channel *channel)
 
 static void on_ending(uv_timer_t *timer);
 
-static void begin_ending(struct live *live)
+static void when_empty(struct live *live)
 {
-    if (live->closing && live->channels == NULL)
+    if (live->closing)
         uv_timer_start(&live->timer, on_ending, 0, 0);
+    else
+        uv_timer_stop(&live->timer);
 }
 
 static void channel_free(struct channel *channel)
@@ -175,7 +177,8 @@ static void channel_free(struct channel *channel)
     place_release(channel->place);
     channel->magic = 0;
     free(channel);
-    begin_ending(live);
+    if (live->channels == NULL)
+        when_empty(live);
 }
 
 static int on_established(struct channel *channel)
@@ -262,6 +265,18 @@ static void on_sweep(uv_timer_t *timer)
     }
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Only while there is somebody: who does nothing should not wake the processor. */
+static void start_sweeping(struct live *live)
+{
+    uint64_t each = least(SWEEP_MS, least(live->quiet_ms, live->patience_ms) / 2 + 1);
+    uv_timer_start(&live->timer, on_sweep, each, each);
+}
+
 /* --- beginning and end */
 
 /* What libwebsockets says quotes foreign text; only who says it is kept. */
@@ -338,11 +353,6 @@ static void on_ending(uv_timer_t *timer)
         uv_close((uv_handle_t *)timer, on_timer_gone);
 }
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
 struct live *live_open(struct site *site, const struct web_options *options, struct error **error)
 {
     struct live *live = calloc(1, sizeof *live);
@@ -364,8 +374,6 @@ struct live *live_open(struct site *site, const struct web_options *options, str
         live_close(live, NULL, NULL);
         return NULL;
     }
-    uint64_t sweep = least(SWEEP_MS, least(live->quiet_ms, live->patience_ms) / 2 + 1);
-    uv_timer_start(&live->timer, on_sweep, sweep, sweep);
     return live;
 }
 
@@ -379,6 +387,8 @@ bool live_take(struct live *live, int fd, struct place *place)
     }
     *channel = (struct channel){
         .magic = CHANNEL_MAGIC, .live = live, .place = place, .heard = uv_now(live->site->loop)};
+    if (live->channels == NULL)
+        start_sweeping(live);
     DL_APPEND(live->channels, channel);
     lws_adopt_desc_t adopt = {.vh = live->vhost,
                               .type = LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP,
@@ -404,5 +414,6 @@ void live_close(struct live *live, void (*closed)(void *arg), void *arg)
     {
         channel_end(channel, CLOSE_AWAY, "the gateway is shutting down");
     }
-    begin_ending(live);
+    if (live->channels == NULL)
+        when_empty(live);
 }

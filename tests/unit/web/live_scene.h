@@ -437,6 +437,7 @@ static inline void expect_upgrade(struct person *person)
     WAIT_FOR(person->closed || has(person, "\r\n\r\n"));
     if (!has(person, "HTTP/1.1 101 "))
         fail_msg("%s", buffer_string(&person->in));
+    assert_false(has(person, "Sec-WebSocket-Extensions"));
     struct bytes view = buffer_view(&person->in);
     const uint8_t *end = memmem(view.data, view.size, "\r\n\r\n", 4);
     buffer_consume(&person->in, (size_t)(end + 4 - view.data));
