@@ -39,7 +39,7 @@ function parse(hash) {
   } catch {
     // Not one of our links: the view opens without an argument.
   }
-  return {name: name in routes ? name : "chats", arg, query: new URLSearchParams(query)};
+  return {name: Object.hasOwn(routes, name) ? name : "chats", arg, query: new URLSearchParams(query)};
 }
 
 /** What a view may do with the shell around it. */
