@@ -31,7 +31,7 @@ export function makeLog(conversation, {names, actions}) {
   let first = -Infinity, last = Infinity; // the window, as positions in the log
   let sticking = true;  // at the end, and staying there
   let marker = conversation.unread > 0 ? conversation.read : null;
-  let fetching = false, gone = false;
+  let fetching = false, gone = false, placed = false; // placed: what is on screen is what was meant to be
 
   const windowed = () => model.lines(id).filter((line) => orderOf(line) >= first && orderOf(line) <= last);
 
@@ -118,7 +118,7 @@ export function makeLog(conversation, {names, actions}) {
 
   /** The last line that is wholly on screen was read, if somebody looks. */
   function seen() {
-    if (document.hidden || !document.hasFocus()) return;
+    if (!placed || document.hidden || !document.hasFocus()) return;
     const bottom = scroller.getBoundingClientRect().bottom + BOTTOM_PX;
     for (let index = list.children.length - 1; index >= 0; index--) {
       const element = list.children[index];
@@ -203,11 +203,11 @@ export function makeLog(conversation, {names, actions}) {
 
   /** Shows the line with this number in the middle of the screen. */
   async function showAt(seq, mark) {
+    sticking = false;
     if (!model.lines(id).some((line) => line.seq === seq)) await model.around(id, seq);
     const lines = model.lines(id);
     const at = lines.findIndex((line) => line.seq >= seq);
     if (at < 0) return;
-    sticking = false;
     first = orderOf(lines[Math.max(0, at - STEP)]);
     last = at + STEP < lines.length ? orderOf(lines[at + STEP]) : Infinity;
     draw();
@@ -231,7 +231,7 @@ export function makeLog(conversation, {names, actions}) {
     model.on("conversations", showJump),
     // After a restored backup, or when only what was kept here is shown: the tail anew.
     model.on("ready", () => {
-      if (!model.atNewest(id) && sticking) told(model.newest(id));
+      if (!model.atNewest(id) && (sticking || model.lines(id).length === 0)) told(model.newest(id));
       seen();
     }),
     model.on("incoming", (line) => {
@@ -254,18 +254,25 @@ export function makeLog(conversation, {names, actions}) {
     focus: () => scroller.focus({preventScroll: true}),
     async start(at) {
       if (model.lines(id).length === 0) replace(list, h("li.loading", {}, icon("refresh", t("chat.loading"))));
-      if (at) return showAt(at, true);
-      const unread = conversation.unread;
-      if (unread > STEP / 2) await showAt(conversation.read + 1, false);
-      else await model.newest(id);
+      const {unread, read} = conversation;
+      try {
+        if (at) await showAt(at, true);
+        else if (unread > STEP / 2) await showAt(read + 1, false);
+        else await model.newest(id);
+      } catch {
+        // Away from the gateway: what is kept here.
+        sticking = true;
+        await model.newest(id);
+      }
       draw();
-      if (unread > 0 && unreadMark.isConnected) {
+      if (!at && unread > 0 && unreadMark.isConnected) {
         scrollTo(unreadMark, 0.1);
         const below = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
         sticking = below < BOTTOM_PX && model.atNewest(id) && last === Infinity;
       }
+      placed = true;
       showJump();
-      return undefined;
+      seen();
     },
     stop() {
       gone = true;
