@@ -70,7 +70,7 @@ export function openList(root, app) {
     const all = [...model.conversations.values()];
     const shown = all.filter(({handle, name}) => !wanted || `${handle} ${name ?? ""}`.toLocaleLowerCase().includes(wanted))
       .sort((a, b) => place(b) - place(a) || b.created - a.created);
-    const here = decodeURIComponent(location.hash.match(/^#\/chat\/([^?]*)/)?.[1] ?? "");
+    const here = location.hash.match(/^#\/chat\/([^?]*)/)?.[1]; // a handle needs no escapes
     for (const [id, item] of threads) {
       if (shown.some((conversation) => conversation.id === id)) continue;
       item.remove();
