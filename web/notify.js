@@ -65,11 +65,11 @@ export function notifyHint() {
     node.remove();
   };
   const node = h("p.notify-hint", {}, icon("bell"), h("span", {}, t("notify.hint")),
-    h("button.text-button", {type: "button", onclick: async () => {
+    h("div.row", {}, h("button.text-button", {type: "button", onclick: async () => {
       await askNotifications();
       done();
     }}, t("notify.allow")),
-    h("button.text-button", {type: "button", onclick: done}, t("notify.no")));
+    h("button.text-button", {type: "button", onclick: done}, t("notify.no"))));
   return node;
 }
 

@@ -130,7 +130,7 @@ function openConversation(root, {id}, query, app) {
     replace(heading, h("bdi", {}, name));
     replace(face, avatarOf(name, fingerprint, avatar));
     replace(status, stateMark(conversation), protectionMark(conversation),
-      reason ? h("span.reason", {title: reason}, reason) : null);
+      reason ? h("span.reason", {title: reason, class: state === "can talk" ? "minor" : ""}, reason) : null);
     composer.node.hidden = !going;
     ended.hidden = going;
     if (!going) {
