@@ -56,12 +56,13 @@ static bool unused_too_long(const struct account *account, const struct app_pass
     return entry->idle > 0 && last_use(entry) + entry->idle * 1000 < now && !has_session(account, entry);
 }
 
-/* Its last use in the store is at most an hour old, and well within its time of disuse. */
+/* Its last use in the store is at most an hour old, and well within its time of disuse. One that leaves must
+ * not be written again: its row would outlive it. */
 static void note_use(const struct account *account, struct app_password *entry, int64_t now)
 {
     int64_t quarter = entry->idle * 250, pause = entry->idle > 0 && quarter < NOTE_MS ? quarter : NOTE_MS;
     entry->last_used = now;
-    if (entry->noted <= now && now - entry->noted < pause)
+    if (entry->leaving || (entry->noted <= now && now - entry->noted < pause))
         return;
     struct store_batch *batch = store_begin(account->gateway->store);
     if (batch == NULL)
@@ -275,11 +276,13 @@ static void revoked(void *arg, const struct error *error)
     struct gateway *gateway = call->gateway;
     struct account *account = call->account;
     int64_t id = arg_int(call, "app_password", 0);
+    struct app_password *entry = app_password_find(account, id);
     if (error != NULL) {
+        if (entry != NULL)
+            entry->leaving = false;
         call_fail_copy(call, error);
         return;
     }
-    struct app_password *entry = app_password_find(account, id);
     if (entry != NULL)
         forget(account, entry);
     /* The session that asked may have come with it: it hears the answer before it ends. */
@@ -299,12 +302,14 @@ bool do_app_password_revoke(struct call *call, struct error **error)
     }
     if (id == 0)
         return error_set(error, ERROR_NOT_FOUND, "this session did not come with an app password");
-    if (app_password_find(call->account, id) == NULL)
+    struct app_password *entry = app_password_find(call->account, id);
+    if (entry == NULL)
         return error_set(error, ERROR_NOT_FOUND, "app password %lld does not exist; see the list of them",
                          (long long)id);
     struct store_batch *batch = store_begin(call->gateway->store);
     if (batch == NULL)
         return error_set(error, ERROR_INTERNAL, "out of memory");
+    entry->leaving = true;
     store_delete_app_password(batch, call->account->id, id);
     store_commit(batch, revoked, call);
     return true;

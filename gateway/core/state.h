@@ -140,7 +140,7 @@ struct app_password {
     int64_t idle; /* seconds of disuse that end it; 0: never */
     int64_t created, last_used;
     int64_t noted; /* the last use that was stored */
-    bool leaving;  /* a newer one that takes its place is being stored */
+    bool leaving;  /* its removal is being stored */
     struct app_password *prev, *next;
 };
 

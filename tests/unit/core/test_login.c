@@ -339,6 +339,38 @@ static void revoked_meanwhile(void **state)
     json_decref(made);
 }
 
+/* What is used while its end is being stored does not come back with the next start. */
+static void used_in_its_last_moment(void **state)
+{
+    struct world *world = *state;
+    struct answer answer;
+    struct entry entry;
+    account_make(world, "alice");
+    struct gateway_session *alice = session_of(world, "alice");
+    json_t *revoked = browser(world, alice, 0), *older = browser(world, alice, 86400);
+    start(alice,
+          json_pack("{s:s,s:I}", "do", "app_password.revoke", "app_password",
+                    (json_int_t)number(revoked, "id")),
+          &answer);
+    knock(world, &entry, "alice", text(revoked, "password"), "web", "192.0.2.1");
+    finish(world, &answer);
+    json_decref(answer.result);
+    for (size_t i = 1; i < 64; i++)
+        good(world, alice, json_pack("{s:s,s:s}", "do", "app_password.new", "label", "x"));
+    start(alice, json_pack("{s:s,s:s,s:i}", "do", "app_password.new", "label", "new", "idle", 60), &answer);
+    knock(world, &entry, "alice", text(older, "password"), "web", "192.0.2.1");
+    finish(world, &answer);
+    json_decref(answer.result);
+    while (world->gateway->works > 0)
+        world_turn(world);
+    world_settle(world);
+    world_restart(world);
+    assert_null(entry_of(world, revoked));
+    assert_null(entry_of(world, older));
+    json_decref(revoked);
+    json_decref(older);
+}
+
 static void throttling(void **state)
 {
     struct world *world = *state;
@@ -457,6 +489,7 @@ int main(void)
         TEST(full_of_browsers),
         TEST(its_own),
         TEST(revoked_meanwhile),
+        TEST(used_in_its_last_moment),
         TEST(throttling),
         TEST(many_at_once),
         TEST(cancelled),
