@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The scrolling log of one conversation. Only a window of its lines is in the document, so ten thousand of
 // them scroll like a hundred; what is on screen stays where it is when lines come or go around it.
-import {h, icon, iconButton, replace, told} from "../dom.js";
+import {h, icon, replace, told} from "../dom.js";
 import {link} from "../link.js";
 import {model} from "../model.js";
 import {day, t} from "../words.js";
@@ -23,8 +23,9 @@ export function makeLog(conversation, {names, actions}) {
   const scroller = h("div.log", {role: "log", "aria-live": "off", "aria-label": t("chat.log"), tabindex: 0}, list);
   const announcer = h("div.hidden", {"aria-live": "polite"});
   const count = h("span.jump-count", {hidden: true});
-  const jump = iconButton("down", t("chat.jump"), () => toNewest(), {class: "jump", hidden: true});
-  jump.append(count);
+  // Its name is its content, so that the number of unread lines is heard as it is seen.
+  const jump = h("button.icon-button.jump", {type: "button", hidden: true, title: t("chat.jump"), onclick: () => toNewest()},
+    icon("down"), h("span.hidden", {}, t("chat.jump")), count);
   const node = h("div.log-frame", {}, scroller, jump, announcer);
 
   const elements = new Map(); // key → {line, grouped, element}
