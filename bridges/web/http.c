@@ -178,13 +178,16 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
         *context = request;
         request->http = http;
         DL_APPEND(http->requests, request);
-        if (!request->early)
+    }
+    if (request->stage == REQUEST_HEAD && request->ticket == 0) {
+        request->stage = REQUEST_BODY;
+        if (!request_early(request))
             return MHD_YES;
     } else if (*size > 0) {
         bool taken = request_body(request, data, *size);
         *size = 0;
         return taken ? MHD_YES : MHD_NO;
-    } else if (!request->complete) {
+    } else if (request->stage == REQUEST_BODY) {
         visitor->answering = true;
         visitor->since = uv_now(http->site->loop);
         request_act(request);

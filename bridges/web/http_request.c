@@ -155,12 +155,13 @@ static void check_body(struct request *request)
 
 /* What is answered before its body was read ends the connection, and what was sent meanwhile may destroy the
  * answer. So a short one is awaited, whatever the answer. */
-static bool has_long_body(const struct request *request)
+bool request_early(const struct request *request)
 {
     size_t length = 0;
-    return request->fields[FIELD_TRANSFER_ENCODING].data != NULL ||
-           (request->fields[FIELD_CONTENT_LENGTH].data != NULL &&
-            (!read_length(request->fields[FIELD_CONTENT_LENGTH], &length) || length > SMALL_BODY));
+    return request->answered &&
+           (request->fields[FIELD_TRANSFER_ENCODING].data != NULL ||
+            (request->fields[FIELD_CONTENT_LENGTH].data != NULL &&
+             (!read_length(request->fields[FIELD_CONTENT_LENGTH], &length) || length > SMALL_BODY)));
 }
 
 static bool is_foreign(const struct request *request)
@@ -173,7 +174,19 @@ static bool is_foreign(const struct request *request)
                                request->place->secure));
 }
 
-/* Whose log-in it is to be: from Basic, or from the cookie and the page's token. */
+static void admitted(struct request *request, json_t *result, const struct error *error)
+{
+    (void)result;
+    if (error == NULL) {
+        request_resume(request);
+        return;
+    }
+    request->drop = error->code == ERROR_DENIED && request->fields[FIELD_AUTHORIZATION].data == NULL;
+    answer_login_error(request, error);
+}
+
+/* Logs in with Basic, or with the cookie and the page's token: before the body, whose memory is not for
+ * everybody. */
 static void check_login(struct request *request, const char *method)
 {
     bool basic = request->fields[FIELD_AUTHORIZATION].data != NULL;
@@ -187,6 +200,8 @@ static void check_login(struct request *request, const char *method)
     else if (!basic && !is_read(method) && !entry_token_right(request->fields[FIELD_TOKEN], &request->entry))
         answer_refusal(request, MHD_HTTP_FORBIDDEN, ERROR_DENIED,
                        "X-Retrogate-Token is missing or wrong: GET /api/1/session tells it");
+    else
+        request_login(request, request->entry.password, admitted);
 }
 
 static void check_api(struct request *request, const char *method)
@@ -246,7 +261,6 @@ struct request *request_new(struct site *site, struct setup *setup, struct MHD_C
     request->piece = buffer_make(LARGE_BODY);
     MHD_get_connection_values_n(connection, MHD_HEADER_KIND, take_field, request);
     check_head(request, method);
-    request->early = request->answered && has_long_body(request);
     return request;
 }
 
@@ -290,22 +304,11 @@ bool request_body(struct request *request, const void *data, size_t size)
     return taken;
 }
 
-static void acted(struct request *request, json_t *result, const struct error *error)
-{
-    (void)result;
-    if (error == NULL) {
-        request->route->act(request);
-        return;
-    }
-    request->drop = error->code == ERROR_DENIED && request->fields[FIELD_AUTHORIZATION].data == NULL;
-    answer_login_error(request, error);
-}
-
 void request_act(struct request *request)
 {
     assert(request->magic == MAGIC);
     struct bytes body = buffer_view(&request->body);
-    request->complete = true;
+    request->stage = REQUEST_ACTS;
     if (request->answered)
         return;
     if (request->route->body > 0) {
@@ -317,10 +320,7 @@ void request_act(struct request *request)
             return;
         }
     }
-    if (request->route->needs == NEEDS_LOGIN)
-        request_login(request, request->entry.password, acted);
-    else
-        request->route->act(request);
+    request->route->act(request);
 }
 
 /* The answer to what was asked. */
@@ -356,7 +356,8 @@ static void on_login(void *arg, struct gateway_session *session, const struct er
     go_on(request, NULL, error);
 }
 
-static const struct error no_memory = {ERROR_UNAVAILABLE, "out of memory; try again later"};
+static const struct error no_memory = {ERROR_UNAVAILABLE, "out of memory; try again later"},
+                          no_session = {ERROR_UNAVAILABLE, "the session ended meanwhile; sign in again"};
 
 void request_login(struct request *request, const char *password, request_then *then)
 {
@@ -391,7 +392,7 @@ void request_do(struct request *request, const json_t *command, request_then *th
 {
     struct error *error = NULL;
     if (command == NULL || request->session == NULL) {
-        then(request, NULL, &no_memory);
+        then(request, NULL, command == NULL ? &no_memory : &no_session);
         return;
     }
     request->then = then;
@@ -424,9 +425,7 @@ void request_cancel(struct request *request)
     if (request->setup_ticket != 0)
         setup_forget(request->setup, request->setup_ticket);
     request->ticket = request->setup_ticket = 0;
-    if (request->token != 0 && request->session != NULL)
-        gateway_forget(request->session, request->token);
-    request_logout(request);
+    request_logout(request); /* what was asked is not answered then */
     request_resume(request);
 }
 

@@ -9,7 +9,7 @@
 #include "setup.h"
 
 /* One request, from its head to the end of its answer. What the gateway must say first is asked while the
- * connection is suspended; the chain is: checks of the head, body, log-in, act, answer. */
+ * connection is suspended; the chain is: checks of the head, log-in, body, act, answer. */
 
 struct request;
 struct api_route;
@@ -32,6 +32,12 @@ enum field {
     FIELD_COUNT,
 };
 
+enum request_stage {
+    REQUEST_HEAD, /* it is looked at, and who sends it is logged in */
+    REQUEST_BODY,
+    REQUEST_ACTS, /* all of it has come */
+};
+
 /* The gateway's answer to what was asked last: `result` is borrowed, NULL with an error. */
 typedef void request_then(struct request *request, json_t *result, const struct error *error);
 
@@ -46,8 +52,7 @@ struct request {
     const char *path;
     struct bytes fields[FIELD_COUNT]; /* {NULL, 0}: absent */
     bool repeated;                    /* one of them came more than once */
-    bool early;                       /* it is answered before its body, which is too long to be read */
-    bool complete;                    /* all of it has come */
+    enum request_stage stage;
     bool suspended;
     bool keep;    /* the browser is to stay signed in */
     bool drop;    /* the cookie it came with is dead: the answer removes it */
@@ -70,6 +75,8 @@ struct request {
 
 struct request *request_new(struct site *site, struct setup *setup, struct MHD_Connection *connection,
                             const struct place *place, const char *path, const char *method);
+/* It is answered before its body, which is too long to be read. */
+bool request_early(const struct request *request);
 bool request_body(struct request *request, const void *data, size_t size);
 void request_act(struct request *request);    /* when all of it has come */
 void request_cancel(struct request *request); /* asks nothing any more; a suspended one goes on */

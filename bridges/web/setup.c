@@ -25,7 +25,6 @@ struct asked {
     uint32_t magic;
     struct setup *setup;
     uint64_t ticket;
-    uint64_t token;
     json_t *command; /* given when there is still no account; NULL: only the list is wanted */
     setup_fn *done;  /* NULL: nobody wants to know */
     void *arg;
@@ -140,8 +139,7 @@ static void on_list(void *arg, json_t *result, const struct error *error)
         answer(asked, result, error);
         return;
     }
-    asked->token = gateway_do(setup->session, asked->command, on_added, asked, &refused);
-    if (asked->token == 0)
+    if (gateway_do(setup->session, asked->command, on_added, asked, &refused) == 0)
         answer(asked, NULL, refused);
     error_free(refused);
 }
@@ -151,18 +149,19 @@ static uint64_t ask(struct setup *setup, gateway_done_fn *answered, json_t *comm
 {
     struct asked *asked = calloc(1, sizeof *asked);
     json_t *list = json_pack("{s:s}", "do", "account.list");
-    if (asked != NULL && list != NULL) {
-        *asked = (struct asked){.magic = MAGIC, .setup = setup, .done = done, .arg = arg};
-        asked->token = gateway_do(setup->session, list, answered, asked, error);
-    }
+    bool given = asked != NULL && list != NULL && gateway_do(setup->session, list, answered, asked, error);
     json_decref(list);
-    if (asked == NULL || asked->token == 0) {
+    if (!given) {
         error_set(error, ERROR_UNAVAILABLE, "out of memory; try again later");
         free(asked);
         return 0;
     }
-    asked->command = json_incref(command);
-    asked->ticket = ++setup->last_ticket;
+    *asked = (struct asked){.magic = MAGIC,
+                            .setup = setup,
+                            .ticket = ++setup->last_ticket,
+                            .command = json_incref(command),
+                            .done = done,
+                            .arg = arg};
     DL_APPEND(setup->asked, asked);
     return asked->ticket;
 }
@@ -217,12 +216,10 @@ struct setup *setup_open(struct site *site, struct error **error)
 
 void setup_close(struct setup *setup)
 {
-    while (setup->asked != NULL) {
-        gateway_forget(setup->session, setup->asked->token);
-        forget(setup->asked);
-    }
     if (setup->session != NULL)
         gateway_logout(setup->session);
+    while (setup->asked != NULL)
+        forget(setup->asked);
     if (setup->site->setup_code[0] != '\0')
         remove_file(setup);
     OPENSSL_cleanse(setup->site->setup_code, sizeof setup->site->setup_code);

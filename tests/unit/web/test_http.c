@@ -251,6 +251,43 @@ static void bodies_have_limits(void **state)
     assert_int_equal(ask("GET", "/api/1/session", "", "x"), 413);
 }
 
+/* Memory is for those who may come in: the log-in is answered before the body is taken. */
+static void strangers_send_no_large_bodies(void **state)
+{
+    (void)state;
+#define STRANGER "Authorization: Basic YWxpY2U6eA==\r\n" JSON_TYPE
+    static const char head[] =
+        "POST /api/1/do HTTP/1.1\r\nHost: localhost\r\n" STRANGER "Content-Length: 1000000\r\n\r\n";
+    int fd = scene_connect(false);
+    assert_int_equal(scene_ask(fd, head, strlen(head)), 401);
+    assert_int_equal(scene_ask(fd, head, 0), 0);
+    close(fd);
+    assert_int_equal(ask("POST", "/api/1/do", STRANGER, "no JSON"), 401);
+}
+
+static void a_session_may_end_while_the_body_comes(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"do\": \"contact.list\"}";
+    char head[1024];
+    sign_in();
+    snprintf(head, sizeof head,
+             "POST /api/1/do HTTP/1.1\r\nHost: localhost\r\n%s" JSON_TYPE "Content-Length: %zu\r\n\r\n",
+             signed_lines, strlen(body));
+    int fd = scene_connect(false);
+    assert_int_equal(write(fd, head, strlen(head)), strlen(head));
+    for (unsigned turns = 0; turns < 1000 && scene.gateway.sessions == NULL; turns++)
+        scene_turn();
+    struct gateway_session *session = scene.gateway.sessions;
+    assert_non_null(session);
+    session->events->ended(session->arg, "the app password was revoked");
+    gateway_logout(session);
+    assert_int_equal(scene_ask(fd, body, strlen(body)), 503);
+    assert_string_equal(reply_code(), "unavailable");
+    assert_null(strstr(buffer_string(&reply.body), "memory"));
+    close(fd);
+}
+
 static void commands_are_answered_by_their_codes(void **state)
 {
     (void)state;
@@ -431,6 +468,8 @@ int main(void)
         TEST(a_websocket_needs_a_fresh_connection),
         TEST(requests_follow_each_other),
         TEST(bodies_have_limits),
+        TEST(strangers_send_no_large_bodies),
+        TEST(a_session_may_end_while_the_body_comes),
         TEST(commands_are_answered_by_their_codes),
         TEST(blobs_are_pictures_or_nothing_special),
         TEST(large_blobs_come_in_pieces),
