@@ -145,8 +145,9 @@ static int on_writable(struct channel *channel)
         lws_callback_on_writable(channel->wsi);
         return 0;
     }
-    if (channel->code == 0)
+    if (channel->code == 0 || channel->said)
         return 0;
+    channel->said = true;
     lws_close_reason(channel->wsi, (enum lws_close_status)channel->code, (unsigned char *)channel->reason,
                      strlen(channel->reason));
     /* Not by returning -1: Debian's build, with _DEBUG, then closes twice on libuv to see whether it may, and
@@ -223,7 +224,8 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
         if (channel->code == 0)
             ending(channel, CLOSE_NORMAL);
-        return 0;
+        /* It would be given back, half a code as it is. */
+        return size == 1 ? -1 : 0;
     case LWS_CALLBACK_WSI_DESTROY:
         channel_free(channel);
         return 0;

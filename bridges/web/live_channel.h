@@ -74,6 +74,7 @@ struct channel {
     uint16_t code; /* why it ends; 0: it does not */
     uint8_t holds; /* HOLD_ bits */
     bool up;       /* the handshake is done */
+    bool said;     /* the close frame is given to libwebsockets */
     bool ping_due, pinged;
     bool above;       /* more than API_QUEUE_MAX was unsent */
     uint16_t empties; /* pieces without bytes of the message coming in */

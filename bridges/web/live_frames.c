@@ -7,7 +7,8 @@ enum {
     LENGTH_16 = 126,
     LENGTH_64 = 127,
     MASK_SIZE = 4,
-    HEAD_END_SIZE = 4
+    HEAD_END_SIZE = 4,
+    LENGTH_MAX = 1 << 30, /* far beyond any message: nobody should wait for the rest of it */
 };
 
 static void match(struct frames *frames, uint8_t byte)
@@ -19,31 +20,30 @@ static void match(struct frames *frames, uint8_t byte)
         frames->matched = byte == '\r';
 }
 
-/* The length is known: what is left of the frame is its mask and its payload. */
-static void settle(struct frames *frames)
-{
-    if (frames->length > INT64_MAX)
-        frames->refused = true;
-    else
-        frames->left = frames->length + MASK_SIZE;
-}
-
-static void begin(struct frames *frames, uint8_t second)
-{
-    uint8_t length = second & LENGTH_BITS;
-    if ((second & MASKED) == 0) {
-        frames->refused = true;
-        return;
-    }
-    frames->lengths = length == LENGTH_64 ? 8 : length == LENGTH_16 ? 2 : 0;
-    frames->length = frames->lengths > 0 ? 0 : length;
-    if (frames->lengths == 0)
-        settle(frames);
-}
-
 bool frames_begun(const struct frames *frames)
 {
     return frames->matched == HEAD_END_SIZE;
+}
+
+/* The bytes of a frame's header up to its mask; 0: they are not all there, or it is refused. */
+static size_t take_header(struct frames *frames, struct bytes input)
+{
+    struct reader reader = reader_of(input);
+    read_u8(&reader);
+    uint8_t second = read_u8(&reader);
+    uint64_t length = second & LENGTH_BITS;
+    if (reader.failed)
+        return 0;
+    frames->refused = (second & MASKED) == 0;
+    if (length == LENGTH_16)
+        length = read_u16(&reader);
+    else if (length == LENGTH_64)
+        length = read_u64(&reader);
+    if (reader.failed || frames->refused)
+        return 0;
+    frames->refused = length > LENGTH_MAX;
+    frames->left = frames->refused ? 0 : length + MASK_SIZE;
+    return frames->refused ? 0 : input.size - reader.left;
 }
 
 size_t frames_pass(struct frames *frames, struct bytes input)
@@ -55,21 +55,16 @@ size_t frames_pass(struct frames *frames, struct bytes input)
         return at;
     }
     while (at < input.size && !frames->refused) {
-        size_t rest = input.size - at;
+        size_t rest = input.size - at, part;
         if (frames->left > 0) {
-            size_t part = frames->left < rest ? (size_t)frames->left : rest;
+            part = frames->left < rest ? (size_t)frames->left : rest;
             frames->left -= part;
-            at += part;
-        } else if (frames->lengths > 0) {
-            frames->length = frames->length << 8 | input.data[at++];
-            if (--frames->lengths == 0)
-                settle(frames);
-        } else if (rest < 2) {
-            break;
         } else {
-            begin(frames, input.data[at + 1]);
-            at += frames->refused ? 0 : 2;
+            part = take_header(frames, bytes_of(input.data + at, rest));
         }
+        if (part == 0)
+            break;
+        at += part;
     }
     return at;
 }

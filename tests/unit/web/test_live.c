@@ -166,6 +166,27 @@ static void test_messages_in_pieces(void **state)
     free(text);
 }
 
+static void test_pings_between_pieces(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"id\":2,\"do\":\"hello\"}";
+    struct buffer out = buffer_make(4096);
+    open_web((struct web_options){0});
+    enter(&people[0]);
+    for (size_t i = 0; i < sizeof text - 1; i++) {
+        frame_into(&out, (i == 0 ? TEXT : CONTINUES) | (i == sizeof text - 2 ? FIN : 0),
+                   bytes_of(text + i, 1), true);
+        frame_into(&out, FIN | PING, bytes_of("p", 1), true);
+    }
+    send_bytes(&people[0], buffer_view(&out).data, buffer_size(&out));
+    buffer_free(&out);
+    /* A pong may stand for some pings (RFC 6455 §5.5.3). */
+    expect_text(&people[0], "\"id\":2");
+    assert_string_equal(next_frame(&people[0], PONG), "p");
+    send_frame(&people[0], FIN | PING, "last");
+    assert_string_equal(next_frame(&people[0], PONG), "last");
+}
+
 static void test_a_flood_of_empty_pieces(void **state)
 {
     (void)state;
@@ -325,6 +346,7 @@ int main(void)
         BOTH(what_may_not_be_said),
         BOTH(unmasked_frames_end_the_connection),
         BOTH(messages_in_pieces),
+        BOTH(pings_between_pieces),
         BOTH(a_flood_of_empty_pieces),
         BOTH(large_answers_and_a_slow_reader),
         cmocka_unit_test_setup_teardown(test_one_that_takes_nothing, begin_plain, end),

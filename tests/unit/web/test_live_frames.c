@@ -103,12 +103,17 @@ static void test_the_head_passes_alone(void **state)
 static void test_an_impossible_length(void **state)
 {
     (void)state;
-    struct frames frames = {0};
-    static const uint8_t frame[] = {0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0};
-    frames_pass(&frames, bytes_of_string(head));
-    frames_pass(&frames, bytes_of(frame, sizeof frame));
-    assert_true(frames.refused);
-    assert_int_equal(frames.left, 0);
+    static const uint8_t first[] = {0xff, 0x40, 0x00};
+    for (size_t i = 0; i < sizeof first; i++) {
+        struct frames frames = {0};
+        const uint8_t frame[] = {0x81, 0xff, first[i], 0, 0, 0, 0x40, 0, 0, 1, 0, 0, 0, 0};
+        frames_pass(&frames, bytes_of_string(head));
+        /* Nothing of it passes, so that what takes its place begins a frame. */
+        assert_int_equal(frames_pass(&frames, bytes_of(frame, 9)), 0);
+        assert_false(frames.refused);
+        assert_int_equal(frames_pass(&frames, bytes_of(frame, sizeof frame)), 0);
+        assert_true(frames.refused);
+    }
 }
 
 int main(void)
