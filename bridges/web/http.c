@@ -15,9 +15,12 @@
 
 enum {
     MAGIC = 0x68747470,
-    CONNECTION_MEMORY = 32 << 10, /* twice a request head's limit (head.h): the answer's head is there too */
-    CONNECTIONS_MAX = 1 << 20,    /* the limits are the front's */
-    QUIET_S = 30,                 /* a connection without a byte either way */
+    /* Twice a request head's limit (head.h), because the answer's head is there too; and more than 32 KiB:
+     * then the library takes it from the system, not from the heap, and at the end of a connection no cookie,
+     * password or line is left in memory. Between two requests it is set to zeros. */
+    CONNECTION_MEMORY = 36 << 10,
+    CONNECTIONS_MAX = 1 << 20, /* the limits are the front's */
+    QUIET_S = 30,              /* a connection without a byte either way */
     RECEIVE_MS = 60 * 1000,
     ANSWER_MS = 600 * 1000,
 };

@@ -264,44 +264,20 @@ struct request *request_new(struct site *site, struct setup *setup, struct MHD_C
     return request;
 }
 
-/* The library keeps what came and what is sent in memory of the connection, and does not wipe it. Nobody
- * reads there any more. */
-static void wipe(const void *data, size_t size)
+/* The library does not wipe the fields of an answer; nobody reads there any more. */
+static void wipe_cookie(struct MHD_Response *response)
 {
-    OPENSSL_cleanse((void *)(uintptr_t)data, size);
-}
-
-static enum MHD_Result wipe_field(void *arg, enum MHD_ValueKind kind, const char *name, size_t name_size,
-                                  const char *value, size_t value_size)
-{
-    (void)arg;
-    (void)name;
-    (void)name_size;
-    if (kind == MHD_COOKIE_KIND && value != NULL)
-        wipe(value, value_size);
-    return MHD_YES;
-}
-
-static void wipe_secrets(struct request *request)
-{
-    static const enum field secret[] = {FIELD_COOKIE, FIELD_AUTHORIZATION, FIELD_TOKEN};
-    for (size_t i = 0; i < sizeof secret / sizeof *secret; i++)
-        wipe(request->fields[secret[i]].data, request->fields[secret[i]].size);
-    MHD_get_connection_values_n(request->connection, MHD_COOKIE_KIND, wipe_field, request);
-    const char *cookie =
-        request->response != NULL ? MHD_get_response_header(request->response, "Set-Cookie") : NULL;
+    const char *cookie = response != NULL ? MHD_get_response_header(response, "Set-Cookie") : NULL;
     if (cookie != NULL)
-        wipe(cookie, strlen(cookie));
+        OPENSSL_cleanse((void *)(uintptr_t)cookie, strlen(cookie));
 }
 
 bool request_body(struct request *request, const void *data, size_t size)
 {
     assert(request->magic == MAGIC);
-    bool taken = request->answered ||
-                 (request->route != NULL && buffer_size(&request->body) + size <= request->route->body &&
-                  buffer_append(&request->body, data, size));
-    wipe(data, size); /* it may hold a password */
-    return taken;
+    return request->answered ||
+           (request->route != NULL && buffer_size(&request->body) + size <= request->route->body &&
+            buffer_append(&request->body, data, size));
 }
 
 void request_act(struct request *request)
@@ -432,7 +408,7 @@ void request_cancel(struct request *request)
 void request_free(struct request *request)
 {
     request_cancel(request);
-    wipe_secrets(request);
+    wipe_cookie(request->response);
     if (request->response != NULL)
         MHD_destroy_response(request->response);
     json_decref(request->input);
