@@ -207,12 +207,9 @@ export const link = {
     await http("POST", "/api/1/session", {account, password, keep});
     return connect();
   },
-  /** The session of a setup lives as long as the browser; one that is kept needs a sign-in of its own. */
-  async setUp(values, keep) {
-    ({token} = await http("POST", "/api/1/setup", values));
-    if (!keep) return connect();
-    await http("DELETE", "/api/1/session");
-    return link.signIn(values.name, values.password, true);
+  async setUp(values) {
+    await http("POST", "/api/1/setup", values);
+    return connect();
   },
   async signOut() {
     await http("DELETE", "/api/1/session");

@@ -269,12 +269,14 @@ void session_first(struct request *request)
 {
     struct error *error = NULL;
     const char *code = NULL, *name = NULL, *password = NULL, *person = NULL;
+    int keep = 0;
     if (!read_input(request,
                     "the first account needs {\"code\": text, \"name\": text, \"password\": text, "
-                    "\"person\"?: text}",
-                    json_unpack(request->input, "{s:s,s:s,s:s,s?s!}", "code", &code, "name", &name,
-                                "password", &password, "person", &person) == 0))
+                    "\"person\"?: text, \"keep\"?: true or false}",
+                    json_unpack(request->input, "{s:s,s:s,s:s,s?s,s?b!}", "code", &code, "name", &name,
+                                "password", &password, "person", &person, "keep", &keep) == 0))
         return;
+    request->keep = keep != 0;
     json_t *command = json_pack("{s:s,s:s,s:s,s:s*,s:b}", "do", "account.add", "name", name, "password",
                                 password, "person", person, "operator", 1);
     request->setup_ticket =

@@ -150,10 +150,11 @@ def first_run():
     assert site.request("POST", "/api/1/setup", wrong).status == 403
     assert site.request("POST", "/api/1/setup", {**wrong, "code": code, "name": "Not A Name"}).status == 400
     assert site.request("POST", "/api/1/setup", {**wrong, "code": code}, headers={"Origin": "http://evil.example"}).status == 403
-    made = site.request("POST", "/api/1/setup", {**wrong, "code": code, "person": "Alice"})
+    made = site.request("POST", "/api/1/setup", {**wrong, "code": code, "person": "Alice", "keep": True})
     assert made.status == 200 and made.json()["account"] == "alice", made
     cookie = made.headers["Set-Cookie"]
-    assert cookie.endswith("; Path=/; HttpOnly; SameSite=Strict"), cookie
+    assert cookie.endswith("; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000"), cookie
+    assert [entry["idle"] for entry in own_app_passwords()] == [30 * 86400]
     site.cookie, site.token = cookie.split(";")[0], made.json()["token"]
     assert site.request("POST", "/api/1/do", {"do": "hello"}).json()["done"]["operator"] is True
     assert gateway.setup_link() is None and not os.path.exists(file)

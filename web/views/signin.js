@@ -57,7 +57,8 @@ export function open(root, session, app) {
       if (setup) {
         location.hash = "#/guide";
         await busy(button, link.setUp({code: code.input.value.trim(), name, password: password.input.value,
-          ...(person.input.value.trim() ? {person: person.input.value.trim()} : {})}, own.checked));
+          keep: own.checked,
+          ...(person.input.value.trim() ? {person: person.input.value.trim()} : {})}));
       } else await busy(button, link.signIn(name, password.input.value, own.checked));
       keep.setOwn(own.checked);
     } catch (failure) {

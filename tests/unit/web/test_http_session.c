@@ -294,7 +294,8 @@ static void read_code(char out[64])
 static unsigned set_up_account(const char *code)
 {
     char body[256];
-    snprintf(body, sizeof body, "{\"code\": \"%s\", \"name\": \"alice\", \"password\": \"correct horse\"}",
+    snprintf(body, sizeof body,
+             "{\"code\": \"%s\", \"name\": \"alice\", \"password\": \"correct horse\", \"keep\": true}",
              code);
     return post("/api/1/setup", "", body);
 }
@@ -316,6 +317,7 @@ static void the_first_account_is_made_with_the_code(void **state)
         typed[i] = (char)(code[i] == '-' ? ' ' : code[i] >= 'a' && code[i] <= 'z' ? code[i] - 32 : code[i]);
     assert_int_equal(set_up_account(typed), 200);
     assert_string_equal(reply_text("account"), "alice");
+    assert_non_null(strstr(reply_field("Set-Cookie"), "; Max-Age=2592000"));
     keep_session();
     assert_true(is_signed_in());
     assert_true(json_is_false(json_object_get(reply_json(), "setup")));
