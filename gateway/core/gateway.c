@@ -9,7 +9,6 @@
 #include "core/contacts.h"
 #include "core/conversations.h"
 #include "core/invites.h"
-#include "core/login.h"
 #include "core/network.h"
 #include "core/queue.h"
 #include "core/rows.h"
@@ -127,7 +126,7 @@ static void free_memory(struct gateway *gateway)
         buffer_free(&entry->key_block);
         free(entry);
     }
-    login_forget(gateway);
+    throttle_free(&gateway->throttle);
     free_node(gateway);
     router_free(gateway->router);
     classic_cipher_free(gateway->cipher);

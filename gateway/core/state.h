@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/map.h"
 #include "core/core.h"
+#include "core/throttle.h"
 #include "crypto/classic.h"
 #include "crypto/openpgp.h"
 #include "crypto/vault.h"
@@ -253,8 +254,8 @@ struct gateway {
     struct call *finished; /* answered calls, told at the end of the turn */
     uv_check_t check;
     uv_prepare_t prepare;
-    uv_timer_t minute; /* expiry of invites and routes */
-    struct throttle *throttles;
+    uv_timer_t minute;        /* expiry of invites and routes */
+    struct throttle throttle; /* of log-ins */
     struct login *logins;
     uint64_t last_ticket;
     uint64_t items_dropped;
