@@ -197,6 +197,7 @@ static void settle_wishes(struct route *route)
         take_router(gateway);
     }
     if (wishes.stop) {
+        local_disconnect(route, "the other side has left");
         if (route->role == CHAT_GUEST)
             router_stop(gateway->router, route->hash, now);
         else
