@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "core/throttle.h"
 
+#include <arpa/inet.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,13 @@ struct throttle_pair {
 void throttle_key(uint8_t key[THROTTLE_KEY_SIZE], const char *account, const char *address)
 {
     struct buffer text = buffer_make(256);
+    struct in6_addr v6;
+    char network[INET6_ADDRSTRLEN];
+    /* Whoever has one address of IPv6 has the 2^64 of its network: base/listener.c counts it as one, too. */
+    if (inet_pton(AF_INET6, address, &v6) == 1 && !IN6_IS_ADDR_V4MAPPED(&v6)) {
+        memset(v6.s6_addr + 8, 0, 8);
+        address = inet_ntop(AF_INET6, &v6, network, sizeof network);
+    }
     buffer_printf(&text, "%.64s %.64s", account, address);
     struct bytes view = buffer_view(&text);
     EVP_Digest(view.data, view.size, key, NULL, EVP_sha256(), NULL);

@@ -43,6 +43,25 @@ static void each_failure_doubles_the_pause(void **state)
     throttle_free(&throttle);
 }
 
+/* Who has one address of IPv6 has all of its network. */
+static void a_network_of_ipv6_is_one_address(void **state)
+{
+    (void)state;
+    struct throttle throttle = {0};
+    for (unsigned i = 0; i < 4; i++) {
+        char address[64];
+        snprintf(address, sizeof address, "2001:db8:1:2:%x::%x", i, i + 1);
+        wrong(&throttle, key_of("alice", address), 1);
+    }
+    assert_int_equal(throttle_begin(&throttle, key_of("alice", "2001:db8:1:2::9"), 1), 2000);
+    assert_int_equal(throttle_begin(&throttle, key_of("alice", "2001:db8:1:3::9"), 1), 0);
+    /* IPv4 that came through a socket of IPv6 is not. */
+    for (unsigned i = 0; i < 4; i++)
+        wrong(&throttle, key_of("alice", "::ffff:192.0.2.1"), 1);
+    assert_int_equal(throttle_begin(&throttle, key_of("alice", "::ffff:192.0.2.2"), 1), 0);
+    throttle_free(&throttle);
+}
+
 static void success_and_time_forget(void **state)
 {
     (void)state;
@@ -102,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_failure_doubles_the_pause),
+        cmocka_unit_test(a_network_of_ipv6_is_one_address),
         cmocka_unit_test(success_and_time_forget),
         cmocka_unit_test(many_at_once_are_not_all_the_first),
         cmocka_unit_test(other_names_do_not_help),
