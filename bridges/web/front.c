@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,12 +75,11 @@ struct front {
 };
 
 /* Answers given before anybody else could. */
-static const struct refusal {
-    const char *line, *text;
-} bad_request = {"400 Bad Request", "This is not a request of HTTP/1.1."},
-  needs_tls = {"400 Bad Request", "This port speaks HTTPS only: write https:// before the address."},
-  too_large = {"431 Request Header Fields Too Large",
-               "The head of the request has more than 16384 bytes; clear the cookies of this site."};
+static const struct head_refusal
+    bad_request = {"400 Bad Request", "This is not a request of HTTP/1.1."},
+    needs_tls = {"400 Bad Request", "This port speaks HTTPS only: write https:// before the address."},
+    too_large = {"431 Request Header Fields Too Large",
+                 "The head of the request has more than 16384 bytes; clear the cookies of this site."};
 
 /* --- the end */
 
@@ -221,17 +219,13 @@ static void drop(struct connection *connection, const char *reason)
     release(connection);
 }
 
-static void refuse(struct connection *connection, const struct refusal *refusal)
+static void refuse(struct connection *connection, const struct head_refusal *refusal)
 {
-    char answer[512];
-    int size = snprintf(answer, sizeof answer,
-                        "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
-                        "Cache-Control: no-store\r\nConnection: close\r\n\r\n%s\n",
-                        refusal->line, strlen(refusal->text) + 1, refusal->text);
+    char answer[HEAD_REFUSAL_MAX];
     connection->decided = true;
     end_deadline(connection);
-    stream_write(connection->stream, answer, (size_t)size);
-    stream_close(connection->stream, refusal->line);
+    stream_write(connection->stream, answer, head_refuse(answer, refusal));
+    stream_close(connection->stream, refusal->status);
 }
 
 static bool give(struct connection *connection, enum head_kind kind, int fd)

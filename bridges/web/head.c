@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "head.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -75,12 +76,18 @@ static bool is_upgrade(struct bytes name)
     return name.size == 7 && strncasecmp((const char *)name.data, "upgrade", 7) == 0;
 }
 
+struct bytes head_trim(struct bytes text)
+{
+    while (text.size > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
+        text = bytes_of(text.data + 1, text.size - 1);
+    while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t'))
+        text.size--;
+    return text;
+}
+
 static bool is_websocket(struct bytes value)
 {
-    while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t'))
-        value = bytes_of(value.data + 1, value.size - 1);
-    while (value.size > 0 && (value.data[value.size - 1] == ' ' || value.data[value.size - 1] == '\t'))
-        value.size--;
+    value = head_trim(value);
     return value.size == 9 && strncasecmp((const char *)value.data, "websocket", 9) == 0;
 }
 
@@ -112,4 +119,13 @@ enum head_kind head_look(struct bytes input)
         }
     }
     return found == WRONG ? HEAD_BAD : HEAD_UNFINISHED;
+}
+
+size_t head_refuse(char out[HEAD_REFUSAL_MAX], const struct head_refusal *refusal)
+{
+    int size = snprintf(out, HEAD_REFUSAL_MAX,
+                        "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
+                        "Cache-Control: no-store\r\nConnection: close\r\n\r\n%s\n",
+                        refusal->status, strlen(refusal->text) + 1, refusal->text);
+    return size < HEAD_REFUSAL_MAX ? (size_t)size : HEAD_REFUSAL_MAX - 1;
 }

@@ -15,4 +15,14 @@ enum head_kind {
 };
 enum head_kind head_look(struct bytes input);
 
+/* An answer that ends the connection. */
+struct head_refusal {
+    const char *status, *text; /* "404 Not Found", and a sentence for a person */
+};
+enum { HEAD_REFUSAL_MAX = 512 };
+size_t head_refuse(char out[HEAD_REFUSAL_MAX], const struct head_refusal *refusal); /* its size */
+
+/* Without the blanks around it. */
+struct bytes head_trim(struct bytes text);
+
 #endif

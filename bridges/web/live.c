@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -16,9 +17,10 @@ enum {
     END_MS = 3000,         /* for what waits, our close, and the answer to it */
     PINGS_PER_SWEEP = 512, /* so that many who came at once are not asked at once for ever */
     EMPTIES_MAX = 64,
-    PIECE_SIZE = 1024,   /* read at once: what libwebsockets holds for each client */
-    HEADERS_MAX = 16384, /* of a handshake: HEAD_MAX */
-    END_TURNS = 4,       /* see on_ending() */
+    PIECE_SIZE = 1024,       /* read at once: what libwebsockets holds for each client */
+    HEADERS_MAX = 16384,     /* of a handshake: HEAD_MAX */
+    END_TURNS = 4,           /* see on_ending() */
+    DESCRIPTORS_MAX = 32768, /* see create_context() */
 };
 
 /* --- what carriers call */
@@ -301,6 +303,25 @@ static const struct lws_protocols *protocols(void)
     return all;
 }
 
+/* libwebsockets makes and fills tables for as many descriptors as the process may open, which can be a
+ * million; for more than ten millions it takes 2,560, and writes behind the end of its table when there are
+ * more. So it is shown a limit of ours, and live_take() keeps to it. */
+static struct lws_context *create_context(struct live *live, const struct lws_context_creation_info *info)
+{
+    struct rlimit before = {0, 0};
+    if (getrlimit(RLIMIT_NOFILE, &before) != 0)
+        return NULL;
+    struct rlimit shown = before;
+    if (shown.rlim_cur > DESCRIPTORS_MAX)
+        shown.rlim_cur = DESCRIPTORS_MAX;
+    if (setrlimit(RLIMIT_NOFILE, &shown) != 0)
+        return NULL;
+    live->descriptors = (int)shown.rlim_cur;
+    struct lws_context *context = lws_create_context(info);
+    setrlimit(RLIMIT_NOFILE, &before);
+    return context;
+}
+
 static bool open_context(struct live *live, struct error **error)
 {
     /* No pings of its own: each would be a timer in a sorted list of all. */
@@ -319,7 +340,7 @@ static bool open_context(struct live *live, struct error **error)
         .retry_and_idle_policy = &no_pings,
         .pcontext = &live->context,
     };
-    live->context = lws_create_context(&info);
+    live->context = create_context(live, &info);
     if (live->context != NULL)
         live->vhost = lws_create_vhost(live->context, &info);
     return live->vhost != NULL ||
@@ -381,7 +402,7 @@ struct live *live_open(struct site *site, const struct web_options *options, str
 
 bool live_take(struct live *live, int fd, struct place *place)
 {
-    struct channel *channel = live->closing ? NULL : calloc(1, sizeof *channel);
+    struct channel *channel = live->closing || fd >= live->descriptors ? NULL : calloc(1, sizeof *channel);
     if (channel == NULL) {
         close(fd);
         place_release(place);

@@ -42,7 +42,8 @@ struct live {
     struct channel *channels;
     uv_timer_t timer;
     uint64_t quiet_ms, patience_ms;
-    bool adopted; /* libwebsockets made something of the last descriptor it was given */
+    int descriptors; /* those below may be given to libwebsockets */
+    bool adopted;    /* libwebsockets made something of the last descriptor it was given */
     bool closing;
     unsigned turns; /* of the loop since libwebsockets was told to end */
     void (*closed)(void *arg);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include <openssl/crypto.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "head.h"
@@ -8,24 +7,20 @@
 
 enum { FIELD_SIZE = 512, TOKEN_DIGITS = ENTRY_TOKEN_SIZE - 1 };
 
-static const struct refusal {
-    const char *line, *text;
-} not_here = {"404 Not Found", "No WebSocket is served at this path."},
-  no_protocol = {"400 Bad Request", "The first protocol named must be one of this path."},
-  unknown_host = {"421 Misdirected Request",
-                  "This gateway does not know itself by that name; its operator can add it to web.names."},
-  doubled = {"400 Bad Request", "A field that must be single is there twice."},
-  foreign = {"403 Forbidden", "Pages of another origin may not connect here."},
-  not_signed_in = {"403 Forbidden", "Sign in first: the cookie or the token is missing or wrong."};
+static const struct head_refusal
+    not_here = {"404 Not Found", "No WebSocket is served at this path."},
+    no_protocol = {"400 Bad Request", "The first protocol named must be one of this path."},
+    unknown_host = {"421 Misdirected Request",
+                    "This gateway does not know itself by that name; its operator can add it to web.names."},
+    doubled = {"400 Bad Request", "A field that must be single is there twice."},
+    foreign = {"403 Forbidden", "Pages of another origin may not connect here."},
+    not_signed_in = {"403 Forbidden", "Sign in first: the cookie or the token is missing or wrong."};
 
-static const struct carrier *refuse(struct lws *wsi, const struct refusal *refusal)
+static const struct carrier *refuse(struct lws *wsi, const struct head_refusal *refusal)
 {
-    unsigned char answer[LWS_PRE + 512];
-    int size = snprintf((char *)answer + LWS_PRE, sizeof answer - LWS_PRE,
-                        "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %zu\r\n"
-                        "Cache-Control: no-store\r\nConnection: close\r\n\r\n%s\n",
-                        refusal->line, strlen(refusal->text) + 1, refusal->text);
-    lws_write(wsi, answer + LWS_PRE, (size_t)size, LWS_WRITE_HTTP_HEADERS);
+    char answer[LWS_PRE + HEAD_REFUSAL_MAX];
+    size_t size = head_refuse(answer + LWS_PRE, refusal);
+    lws_write(wsi, (unsigned char *)answer + LWS_PRE, size, LWS_WRITE_HTTP_HEADERS);
     return NULL;
 }
 
@@ -37,21 +32,12 @@ static bool field(struct lws *wsi, enum lws_token_indexes token, char *out, size
     return got >= 0 && lws_hdr_fragment_length(wsi, token, 1) == 0;
 }
 
-static struct bytes trim(struct bytes text)
-{
-    while (text.size > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = bytes_of(text.data + 1, text.size - 1);
-    while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t'))
-        text.size--;
-    return text;
-}
-
 /* Takes the first name off a list "a, b". */
 static struct bytes next_name(struct bytes *list)
 {
     const uint8_t *comma = list->size > 0 ? memchr(list->data, ',', list->size) : NULL;
     size_t size = comma != NULL ? (size_t)(comma - list->data) : list->size;
-    struct bytes name = trim(bytes_of(list->data, size));
+    struct bytes name = head_trim(bytes_of(list->data, size));
     size += comma != NULL;
     *list = bytes_of(list->data + size, list->size - size);
     return name;
