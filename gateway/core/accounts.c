@@ -432,14 +432,46 @@ static void new_password_hashed(void *arg, const char *hash, bool matches)
     call_fail(call, error);
 }
 
+/* The old password is looked at like that of a log-in: from each device, so that a stolen one neither guesses
+ * it nor keeps the others from changing it. */
+struct trial {
+    struct call *call;
+    uint8_t key[THROTTLE_KEY_SIZE];
+};
+
 static void old_password_checked(void *arg, const char *hash, bool matches)
 {
     (void)hash;
-    struct call *call = arg;
+    struct trial *trial = arg;
+    struct call *call = trial->call;
+    throttle_end(&call->gateway->throttle, trial->key, matches, uv_now(call->gateway->loop));
+    free(trial);
     if (!matches)
         call_fail_copy(call, &(struct error){ERROR_DENIED, "the old password is wrong"});
     else if (!password_hash(call->gateway, arg_text(call, "password"), new_password_hashed, call))
         call_fail(call, NULL);
+}
+
+static bool check_old(struct call *call, const char *old, struct error **error)
+{
+    struct gateway *gateway = call->gateway;
+    uint64_t now = uv_now(gateway->loop);
+    char device[48];
+    struct trial *trial = calloc(1, sizeof *trial);
+    if (trial == NULL)
+        return error_set(error, ERROR_INTERNAL, "out of memory");
+    trial->call = call;
+    snprintf(device, sizeof device, "app password %lld", (long long)call->session->app_password);
+    throttle_key(trial->key, call->account->name, device);
+    uint64_t pause = throttle_begin(&gateway->throttle, trial->key, now);
+    if (pause == 0 && password_check(gateway, old, call->account->password, old_password_checked, trial))
+        return true;
+    if (pause == 0)
+        throttle_end(&gateway->throttle, trial->key, false, now);
+    free(trial);
+    return pause == 0 ? error_set(error, ERROR_INTERNAL, "out of memory")
+                      : error_set(error, ERROR_LIMIT, "too many wrong passwords; wait %llu s and try again",
+                                  (unsigned long long)(pause / 1000 + 1));
 }
 
 bool do_account_password(struct call *call, struct error **error)
@@ -450,10 +482,10 @@ bool do_account_password(struct call *call, struct error **error)
     bool as_operator = call->session != NULL && call->session->account == NULL;
     if (!as_operator && old == NULL)
         return error_set(error, ERROR_DENIED, "give the old password too");
-    bool started =
-        as_operator ? password_hash(call->gateway, password, new_password_hashed, call)
-                    : password_check(call->gateway, old, call->account->password, old_password_checked, call);
-    return started || error_set(error, ERROR_INTERNAL, "out of memory");
+    if (!as_operator)
+        return check_old(call, old, error);
+    return password_hash(call->gateway, password, new_password_hashed, call) ||
+           error_set(error, ERROR_INTERNAL, "out of memory");
 }
 
 static void account_removed(void *arg, const struct error *error)

@@ -395,6 +395,31 @@ static void throttling(void **state)
     json_decref(app);
 }
 
+static json_t *new_password(const char *old)
+{
+    return json_pack("{s:s,s:s,s:s}", "do", "account.password", "password", "the new password", "old", old);
+}
+
+/* A device that was stolen does not guess the account's password by changing it. */
+static void guessing_from_inside(void **state)
+{
+    struct world *world = *state;
+    account_make(world, "alice");
+    struct gateway_session *alice = session_of(world, "alice");
+    json_t *stolen = browser(world, alice, 0), *kept = browser(world, alice, 0);
+    struct gateway_session *thief = enter(world, "alice", text(stolen, "password"), "web").session;
+    for (unsigned i = 0; i < 4; i++)
+        bad(world, thief, new_password("wrong"), ERROR_DENIED);
+    bad(world, thief, new_password(right), ERROR_LIMIT);
+    /* Also from a session of its own; but nobody else is kept out. */
+    thief = enter(world, "alice", text(stolen, "password"), "web").session;
+    bad(world, thief, new_password(right), ERROR_LIMIT);
+    good(world, enter(world, "alice", text(kept, "password"), "web").session, new_password(right));
+    assert_non_null(enter(world, "alice", "the new password", "web").session);
+    json_decref(stolen);
+    json_decref(kept);
+}
+
 static void many_at_once(void **state)
 {
     struct world *world = *state;
@@ -491,6 +516,7 @@ int main(void)
         TEST(revoked_meanwhile),
         TEST(used_in_its_last_moment),
         TEST(throttling),
+        TEST(guessing_from_inside),
         TEST(many_at_once),
         TEST(cancelled),
         TEST(the_gateway_stops_meanwhile),
