@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Elements, icons and small dialogs. Text comes in as text only: nothing here reads markup.
-import {t} from "./words.js";
+import {language, said, t} from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const PROPERTIES = new Set(["value", "checked", "selected", "indeterminate"]);
@@ -49,6 +49,15 @@ export function svg(tag, props = {}, ...children) {
   element.append(...nodes(children));
   return element;
 }
+
+/** What the gateway says, as a child: in the person's language, or marked as the English that it is. */
+export const sentence = (text) => (!text || language === "en" ? text : said(text) ?? h("span", {lang: "en", dir: "ltr"}, text));
+
+/** The cause of a failure, as a child. */
+export const causeOf = (failure) => (failure.said ? sentence(failure.text) : failure.text ?? failure.message);
+
+/** Parts of one line, those that are there, with dots between them. */
+export const dotted = (...parts) => parts.filter(Boolean).flatMap((part, index) => (index ? [" · ", part] : [part]));
 
 // Strokes on a field of 24 × 24.
 const ICONS = {
@@ -133,7 +142,7 @@ export function dialog({title, body, actions = [{text: t("app.close")}], wide = 
             result = await busy(buttons[actions.indexOf(action)], action.run());
           } catch (failure) {
             trouble.hidden = false;
-            trouble.textContent = failure.text ?? failure.message;
+            replace(trouble, causeOf(failure));
             return;
           }
         } else result = action.value;
@@ -169,7 +178,7 @@ export async function confirmBox(text, yes, kind = "danger") {
 }
 
 let toasts;
-/** A short notice at the edge; kind "bad" interrupts a screen reader. */
+/** A short notice at the edge, text or an element; kind "bad" interrupts a screen reader. */
 export function toast(text, kind = "") {
   if (!toasts) {
     toasts = {good: h("div.toasts", {role: "status"}), bad: h("div.toasts", {role: "alert"})};
@@ -177,7 +186,7 @@ export function toast(text, kind = "") {
   }
   const note = h("p.toast", {class: kind}, icon(kind === "bad" ? "alert" : "check"), h("span", {}, text));
   toasts[kind === "bad" ? "bad" : "good"].append(note);
-  setTimeout(() => note.remove(), 4000 + text.length * 50);
+  setTimeout(() => note.remove(), 4000 + note.textContent.length * 50);
 }
 
 /** Failures of a promise as a notice; gives undefined then. */
@@ -185,7 +194,7 @@ export async function told(promise) {
   try {
     return await promise;
   } catch (failure) {
-    toast(failure.text ?? failure.message, "bad");
+    toast(causeOf(failure), "bad");
     return undefined;
   }
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: ISC
 // The way to the gateway: the session over HTTP, and one WebSocket that carries the JSON form (api.md).
 
-/** A refusal of the gateway or of the way to it, with a sentence for a person. */
+/** A refusal of the gateway or of the way to it, with a sentence for a person; `said`: by the gateway, in English. */
 export class Failure extends Error {
-  constructor(code, text) {
+  constructor(code, text, said = false) {
     super(text);
-    this.code = code;
-    this.text = text;
+    Object.assign(this, {code, text, said});
   }
 }
 
@@ -54,7 +53,7 @@ async function http(method, path, body) {
   }
   const value = answer.status === 204 ? {} : await answer.json().catch(() => ({}));
   if (!answer.ok) {
-    throw new Failure(value.error?.code ?? `http-${answer.status}`, value.error?.text ?? `HTTP ${answer.status}`);
+    throw new Failure(value.error?.code ?? `http-${answer.status}`, value.error?.text ?? `HTTP ${answer.status}`, true);
   }
   return value;
 }
@@ -139,7 +138,7 @@ function take(message) {
     const waiting = asked.get(message.id);
     asked.delete(message.id);
     if (!waiting) return;
-    if (message.error) waiting.reject(new Failure(message.error.code, message.error.text));
+    if (message.error) waiting.reject(new Failure(message.error.code, message.error.text, true));
     else waiting.resolve(message.done ?? {});
   } else if (message.changes) emit("changes", message);
   else if (message.hint) emit("hint", message.hint);

@@ -18,6 +18,7 @@ async function load(code) {
   const answer = await fetch(`/lang/${code}.json`);
   if (!answer.ok) throw new Error(`lang/${code}.json: ${answer.status}`);
   words = await answer.json();
+  patterns = undefined;
   language = code;
   // Numbers and dates as this person's region writes them, where it is one of that language.
   const region = navigator.languages.find((wish) => wish.startsWith(code)) ?? code;
@@ -51,6 +52,26 @@ export function t(key, vars) {
     if (!(name in vars)) return whole;
     return name === "n" ? number(vars.n) : String(vars[name]);
   });
+}
+
+// Sentences of the gateway come in English; a language file knows them as "said.<sentence>", with {1}, {2} where they carry
+// a number or a name.
+let patterns;
+function patternsOf(words) {
+  return Object.keys(words).filter((key) => key.startsWith("said.") && key.includes("{1}")).map((key) => ({
+    key, form: new RegExp(`^${key.slice(5).replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\d\}/g, "(.{1,200}?)")}$`),
+  }));
+}
+
+/** A sentence of the gateway in this language; undefined when it does not know it. */
+export function said(text) {
+  if (`said.${text}` in words) return words[`said.${text}`];
+  patterns ??= patternsOf(words);
+  for (const {key, form} of patterns) {
+    const parts = form.exec(text);
+    if (parts) return words[key].replace(/\{(\d)\}/g, (_, n) => said(parts[n]) ?? parts[n]);
+  }
+  return undefined;
 }
 
 /** A foreign name inside a sentence, so that its direction does not turn the sentence around. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // What there is to know about a conversation, and what can be done with the contact behind it.
-import {copyButton, confirmBox, dialog, h, toast, told, uniqueId} from "../dom.js";
+import {copyButton, confirmBox, dialog, h, sentence, toast, told, uniqueId} from "../dom.js";
 import {link} from "../link.js";
 import {model} from "../model.js";
 import {isolate, moment, t} from "../words.js";
@@ -17,9 +17,9 @@ const fact = (name, ...values) => [h("dt", {}, name), h("dd", {}, values)];
 function routes(list) {
   if (list.length === 0) return h("p.soft", {}, t("chat.no_routes"));
   return h("ul.stack.routes", {}, list.map((route) => h("li", {},
-    h("span", {}, [route.kind, route.role].filter(Boolean).join(", ")),
-    h("span.soft.small", {}, [route.hash_known_to, route.last_used ? t("chat.route_used", {when: moment(route.last_used)})
-      : t("chat.route_unused")].filter(Boolean).join(" · ")))));
+    h("span", {}, t(`chat.route_${route.role}`)),
+    h("span.soft.small", {}, t("chat.route_known_to"), " ", sentence(route.hash_known_to), " · ",
+      route.last_used ? t("chat.route_used", {when: moment(route.last_used)}) : t("chat.route_unused")))));
 }
 
 export async function showAbout(conversation) {
@@ -34,8 +34,8 @@ export async function showAbout(conversation) {
     title: nameOf(all), wide: true,
     body: h("div.stack", {},
       h("dl.facts", {},
-        fact(t("chat.fact_state"), stateMark(all), all.reason ? h("span.soft", {}, ` ${all.reason}`) : null),
-        fact(t("chat.fact_protection"), protectionMark(all), h("p.soft.small", {}, all.protection_text)),
+        fact(t("chat.fact_state"), stateMark(all), all.reason ? h("span.soft", {}, " ", sentence(all.reason)) : null),
+        fact(t("chat.fact_protection"), protectionMark(all), h("p.soft.small", {}, sentence(all.protection_text))),
         fact(t("chat.fact_handle"), h("code.mono", {}, all.handle)),
         all.state_text ? fact(t("chat.fact_state_text"), h("span", {dir: "auto"}, all.state_text)) : null,
         fact(t("chat.fact_fingerprint"), h("code.mono", {}, grouped(all.fingerprint)),
@@ -43,7 +43,7 @@ export async function showAbout(conversation) {
       h("p.hint", {}, t("chat.compare")),
       contact ? h("div.field", {}, h("label", {for: presenceId}, t("chat.presence")), presence) : null,
       all.explanation?.length ? h("section.stack", {}, h("h3", {}, t("chat.explanation")),
-        h("ul.explanation", {}, all.explanation.map((line) => h("li", {}, line)))) : null,
+        h("ul.explanation", {}, all.explanation.map((line) => h("li", {}, sentence(line))))) : null,
       h("section.stack", {}, h("h3", {}, t("chat.routes")), routes(all.routes ?? []))),
     actions: [{text: t("app.close")}],
   });

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: ISC
 // One conversation: who it is and in what state, what was said, and where to write.
-import {avatarOf, h, icon, iconButton, replace, toast, told} from "../dom.js";
+import {avatarOf, h, icon, iconButton, replace, sentence, toast, told} from "../dom.js";
 import {link} from "../link.js";
 import {model} from "../model.js";
-import {isolate, t} from "../words.js";
+import {isolate, said, t} from "../words.js";
 import {closeChat, removeContact, rename, showAbout} from "./about.js";
 import {nameOf} from "./chats.js";
 import {makeComposer} from "./composer.js";
@@ -130,7 +130,7 @@ function openConversation(root, {id}, query, app) {
     replace(heading, h("bdi", {}, name));
     replace(face, avatarOf(name, fingerprint, avatar));
     replace(status, stateMark(conversation), protectionMark(conversation),
-      reason ? h("span.reason", {title: reason, class: state === "can talk" ? "minor" : ""}, reason) : null);
+      reason ? h("span.reason", {title: said(reason) ?? reason, class: state === "can talk" ? "minor" : ""}, sentence(reason)) : null);
     composer.node.hidden = !going;
     ended.hidden = going;
     if (!going) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The list of conversations, kept beside the open one; #/chats alone shows it on a phone.
-import {avatarOf, h, icon, iconButton, replace} from "../dom.js";
+import {avatarOf, h, icon, iconButton, replace, sentence} from "../dom.js";
 import {model} from "../model.js";
 import {notifyHint} from "../notify.js";
 import {brief, t} from "../words.js";
@@ -16,7 +16,7 @@ const lastTime = ({id, created}) => model.preview(id)?.time ?? created;
 function previewText(conversation) {
   if (model.isTyping(conversation.id)) return h("span.thread-typing", {}, t("chats.typing"));
   const line = model.preview(conversation.id);
-  if (!line) return line === null ? h("span", {}, conversation.reason) : "";
+  if (!line) return line === null ? h("span", {}, sentence(conversation.reason)) : "";
   const text = excerpt(line.text);
   if (line.direction !== "out") return h("span", {dir: "auto"}, text);
   return [deliveryMark(line), h("span", {dir: "auto"}, t("chats.you", {text}))];

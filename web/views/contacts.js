@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Contacts: who they are, how far they may reach you, and who you are towards them.
-import {avatarOf, confirmBox, dialog, h, icon, replace, toast} from "../dom.js";
+import {avatarOf, confirmBox, dialog, h, icon, replace, sentence, toast} from "../dom.js";
 import {link} from "../link.js";
 import {model} from "../model.js";
 import {moment, t} from "../words.js";
@@ -69,7 +69,7 @@ function detail(root, contact, app) {
       talk ? null : notice("", t("contacts.no_talk")),
       card(t("contacts.who"), hint(t("contacts.compare")), fingerprintOf(now.fingerprint),
         facts([[t("contacts.since"), moment(now.created)],
-          [t("friends.state"), talk ? h("span.row", {}, stateMark(talk), talk.reason) : null],
+          [t("friends.state"), talk ? h("span.row", {}, stateMark(talk), sentence(talk.reason)) : null],
           [t("contacts.protection"), talk?.protection_text]])));
   };
   draw();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Friends: the nodes that this gateway is linked with. They belong to the gateway, so its operator keeps them.
-import {confirmBox, dialog, h, replace} from "../dom.js";
+import {confirmBox, dialog, dotted, h, replace, sentence} from "../dom.js";
 import {link} from "../link.js";
 import {model} from "../model.js";
 import {ago, bytes, moment, number, t} from "../words.js";
@@ -29,7 +29,7 @@ async function edit(friend) {
 
 /** What one friend is doing, as facts. */
 export const friendFacts = (friend) => facts([
-  [t("friends.reason"), friend.reason],
+  [t("friends.reason"), sentence(friend.reason)],
   [t("friends.address"), friend.address && h("bdi", {}, friend.address, friend.incoming ? ` (${t("friends.incoming")})` : "")],
   [t("friends.round_trip"), roundTrip(friend)],
   [t("friends.traffic"), traffic(friend)],
@@ -58,7 +58,7 @@ function row(friend, refresh) {
   const update = (now) => {
     friend = now;
     name.textContent = now.name;
-    short.textContent = [now.state === "up" ? roundTrip(now) : now.reason, traffic(now)].filter(Boolean).join(" · ");
+    replace(short, dotted(now.state === "up" ? roundTrip(now) : sentence(now.reason), traffic(now)));
     if (state.dataset.state !== now.state) replace(state, friendBadge(now)).dataset.state = now.state;
     // Not while somebody selects text of it.
     if (!body.contains(getSelection()?.anchorNode))
@@ -72,7 +72,7 @@ function attemptRow(entry) {
   return {
     element: h("li.item", {}, h("div.stack-tight", {}, h("strong", {}, t("friends.attempt", {key: entry.issuer})), text,
       h("span.hint", {}, t(/another/.test(entry.reason) ? "friends.attempt_other" : "friends.attempt_do")))),
-    update: (now) => { text.textContent = `${now.address} · ${now.reason} · ${ago(now.last)} · ${t("friends.times", {n: now.count})}`; },
+    update: (now) => replace(text, dotted(now.address, sentence(now.reason), ago(now.last), t("friends.times", {n: now.count}))),
   };
 }
 

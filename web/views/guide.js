@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // From nothing to a first conversation: four steps whose progress is read from the gateway, not remembered.
-import {copyButton, h, icon, replace, svg} from "../dom.js";
+import {copyButton, dotted, h, icon, replace, sentence, svg} from "../dom.js";
 import {link} from "../link.js";
 import {model} from "../model.js";
 import {showQr} from "../qr.js";
@@ -44,7 +44,7 @@ function friendRow() {
   return {element: h("li.item", {}, h("div.grow.stack-tight", {}, h("strong", {}, name), why), state), update(friend) {
     name.textContent = friend.name;
     const next = friend.next_try > Date.now() ? t("guide.next_try", {when: ago(friend.next_try)}) : "";
-    why.textContent = friend.state === "up" ? "" : [friend.reason, next].filter(Boolean).join(" · ");
+    replace(why, friend.state === "up" ? "" : dotted(sentence(friend.reason), next));
     replace(state, friendBadge(friend));
   }};
 }
@@ -85,7 +85,7 @@ export function open(root, params, app) {
     drawContacts();
     const all = [...model.conversations.values()].sort((a, b) => (b.state === "can talk") - (a.state === "can talk"));
     replace(talks, all.slice(0, TALKS_SHOWN).map((each) => h("li.item", {},
-      h("div.grow.stack-tight", {}, h("strong", {}, h("bdi", {}, each.name || each.handle)), h("span.hint", {}, each.reason)),
+      h("div.grow.stack-tight", {}, h("strong", {}, h("bdi", {}, each.name || each.handle)), h("span.hint", {}, sentence(each.reason))),
       stateMark(each),
       button(t("invites.go_talk"), () => app.go(`#/chat/${each.handle}`),
         {kind: each.state === "can talk" ? "primary" : "", sign: "chats"}))));

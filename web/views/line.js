@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 // One line of a conversation and the small marks around it.
-import {h, icon} from "../dom.js";
-import {moment, t, time} from "../words.js";
+import {h, icon, sentence} from "../dom.js";
+import {moment, said, t, time} from "../words.js";
 
 const STATES = {
   "can talk": {icon: "check", kind: "good", word: "state.can_talk"},
@@ -14,7 +14,7 @@ const STATES = {
 
 export function stateMark({state, reason}) {
   const {icon: sign, kind, word} = STATES[state] ?? STATES["no tunnel"];
-  return h("span.state-mark", {class: kind, title: reason || null}, icon(sign), h("span", {}, t(word)));
+  return h("span.state-mark", {class: kind, title: said(reason) ?? (reason || null)}, icon(sign), h("span", {}, t(word)));
 }
 
 const PROTECTIONS = {
@@ -24,7 +24,7 @@ const PROTECTIONS = {
 
 export function protectionMark({protection, protection_text: text}) {
   const {icon: sign, word} = PROTECTIONS[protection] ?? PROTECTIONS.none;
-  return h("span.state-mark.protection", {title: text || null}, icon(sign), h("span", {}, t(word)));
+  return h("span.state-mark.protection", {title: said(text) ?? (text || null)}, icon(sign), h("span", {}, t(word)));
 }
 
 const DELIVERIES = {
@@ -128,5 +128,5 @@ export function lineElement(line, {grouped, author, actions}) {
     h("span.line-meta", {}, h("time", {title: moment(line.time), datetime: new Date(line.time).toISOString()}, time(line.time)),
       mine ? deliveryMark(line) : null)),
   trouble || buttons.length ? h("div.line-foot", {class: delivery === "failed" || delivery === "refused" ? "bad" : ""},
-    trouble && line.reason ? h("span", {}, line.reason) : null, buttons) : null);
+    trouble && line.reason ? h("span", {}, sentence(line.reason)) : null, buttons) : null);
 }

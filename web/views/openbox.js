@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: ISC
 // The open box: takes anything a person was sent, says what it is, and does the next step when told to.
-import {busy, h, iconButton, replace, told} from "../dom.js";
+import {busy, causeOf, h, iconButton, replace, sentence, told} from "../dom.js";
 import {link} from "../link.js";
 import {model} from "../model.js";
 import {canScan, readCamera, readPicture} from "../qr.js";
 import {moment, t} from "../words.js";
 import {find} from "./found.js";
-import {badge, button, choice, field, fingerprintOf, hint, notice, textOf} from "./parts.js";
+import {badge, button, choice, field, fingerprintOf, hint, notice} from "./parts.js";
 
 const finding = (sign, title, ...children) =>
   h("li.finding.card.stack", {}, h("h3.row", {}, badge(title, "", sign)), children);
@@ -20,7 +20,7 @@ function action(text, step, onFailure = () => null) {
     try {
       replace(area, await busy(go, step()));
     } catch (failure) {
-      replace(area, go, notice("bad", h("p", {}, textOf(failure)), onFailure(failure)));
+      replace(area, go, notice("bad", h("p", {}, causeOf(failure)), onFailure(failure)));
     }
   }, {kind: "primary"});
   return replace(area, go);
@@ -39,7 +39,7 @@ function inviteFound(invite, keys, app, heard) {
     const done = await link.ask("invite.open", {link: invite.text, ...(key ? {key: key.text} : {})});
     heard.opened?.(done);
     return [notice(done.warnings.length ? "warn" : "good", h("p", {}, t("invites.opened", {name: done.name || done.handle})),
-      done.warnings.map((warning) => h("p", {}, warning))),
+      done.warnings.map((warning) => h("p", {}, sentence(warning)))),
     button(t("invites.go_talk"), () => app.go(`#/chat/${done.handle}`), {kind: "primary", sign: "chats"})];
   };
   return finding("invites", t("invites.invite_for_you"),

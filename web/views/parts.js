@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: ISC
 // What several views are made of.
-import {copyButton, h, icon, replace, told, uniqueId} from "../dom.js";
+import {causeOf, copyButton, h, icon, replace, told, uniqueId} from "../dom.js";
 import {link} from "../link.js";
 import {fitsQr, showQr} from "../qr.js";
 import {t} from "../words.js";
-
-export const textOf = (failure) => failure.text ?? failure.message;
 
 export const card = (title, ...children) =>
   h("section.card.stack", {}, title ? h("h2", {}, title) : null, children);
@@ -93,7 +91,7 @@ export async function load(node, work) {
   try {
     replace(node, await work());
   } catch (failure) {
-    replace(node, notice("bad", h("p", {}, textOf(failure)), h("div", {}, button(t("app.again"), () => load(node, work)))));
+    replace(node, notice("bad", h("p", {}, causeOf(failure)), h("div", {}, button(t("app.again"), () => load(node, work)))));
   }
   node.removeAttribute("aria-busy");
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Searching what was said: in one conversation or in all.
-import {busy, h, icon, iconButton, replace, uniqueId} from "../dom.js";
+import {busy, causeOf, h, icon, iconButton, replace, uniqueId} from "../dom.js";
 import {link} from "../link.js";
 import {model} from "../model.js";
 import {brief, t} from "../words.js";
@@ -56,7 +56,7 @@ export function searchBox({conversation, text = "", picked, app}) {
       more.hidden = !answer.more;
       status.textContent = count || answer.more ? t("chat.found", {n: count}) : t("chat.found_nothing");
     } catch (failure) {
-      if (mine === asked) status.textContent = failure.text;
+      if (mine === asked) replace(status, causeOf(failure));
     }
   }
 

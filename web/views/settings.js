@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Settings: the account, this device, app passwords; for the operator the people and the state of this gateway.
-import {avatarOf, busy, confirmBox, copyButton, dialog, h, replace, toast, told} from "../dom.js";
+import {avatarOf, busy, causeOf, confirmBox, copyButton, dialog, h, replace, sentence, toast, told} from "../dom.js";
 import {keep, setSetting, setting} from "../keep.js";
 import {Failure, link} from "../link.js";
 import {applyTheme, redraw} from "../main.js";
@@ -8,7 +8,7 @@ import {model} from "../model.js";
 import {askNotifications} from "../notify.js";
 import {ago, bytes, languages, moment, number, setLanguage, t} from "../words.js";
 import {chooseAvatar} from "./avatar.js";
-import {attempt, badge, button, card, choice, empty, every, facts, field, fingerprintOf, hint, load, notice, textOf, toggle} from "./parts.js";
+import {attempt, badge, button, card, choice, empty, every, facts, field, fingerprintOf, hint, load, notice, toggle} from "./parts.js";
 
 const POLL_MS = 5000;
 
@@ -22,7 +22,7 @@ async function askAs(secret, command, args) {
     body: JSON.stringify({do: command, ...args})});
   const {done, error} = await answer.json().catch(() => ({}));
   if (answer.status === 401) throw new Failure("denied", t("settings.wrong_password"));
-  if (!answer.ok) throw new Failure(error?.code, error?.text ?? `HTTP ${answer.status}`);
+  if (!answer.ok) throw new Failure(error?.code, error?.text ?? `HTTP ${answer.status}`, true);
   return done;
 }
 
@@ -227,7 +227,7 @@ function gateway() {
     replace(shown, h("div.row", {},
       badge(t(`settings.phase_${now.phase}`), PHASE_KIND[now.phase]),
       open ? badge(t("settings.vault_open"), "good", "lock-open") : badge(t("settings.vault_locked"), "warn", "lock")),
-    now.phase_text ? hint(now.phase_text) : null, now.store.disk_full ? notice("bad", t("settings.disk_full")) : null,
+    now.phase_text ? hint(sentence(now.phase_text)) : null, now.store.disk_full ? notice("bad", t("settings.disk_full")) : null,
     facts([[t("friends.name"), now.name], [t("friends.version"), `retrogate ${now.version}`],
       [t("network.up_since"), ago(Date.now() - now.uptime_ms)],
       [t("settings.listening"), h("div", {dir: "ltr"}, listening(now.listening))],
@@ -245,7 +245,7 @@ function commands() {
   const past = [];
   let at = 0;
   const say = (text, kind) => {
-    out.append(h("span", {class: kind}, `${text}\n`));
+    out.append(h("span", {class: kind}, text, "\n"));
     out.scrollTop = out.scrollHeight;
   };
   const run = async (event) => {
@@ -255,7 +255,7 @@ function commands() {
     line.value = "";
     say(`› ${text}`, "asked");
     await link.ask("verb", {text}).then(({lines}) => lines.forEach((each) => say(each)),
-      (failure) => say(textOf(failure), "failed"));
+      (failure) => say(causeOf(failure), "failed"));
   };
   line.addEventListener("keydown", ({key}) => {
     const step = {ArrowUp: -1, ArrowDown: 1}[key];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Signing in; on a gateway without an account, making the first one.
-import {busy, h, icon, iconButton, replace, uniqueId} from "../dom.js";
+import {busy, causeOf, h, icon, iconButton, replace, uniqueId} from "../dom.js";
 import {keep} from "../keep.js";
 import {link} from "../link.js";
 import {t} from "../words.js";
@@ -41,7 +41,7 @@ export function open(root, session, app) {
 
   const fail = (text, input) => {
     trouble.hidden = false;
-    trouble.textContent = text;
+    replace(trouble, h("span", {}, text));
     input?.setAttribute("aria-invalid", "true");
     input?.focus();
     trouble.scrollIntoView({block: "nearest"});
@@ -64,7 +64,7 @@ export function open(root, session, app) {
     } catch (failure) {
       if (setup) location.hash = "";
       const wrong = !setup && failure.code === "denied";
-      fail(wrong ? t("signin.wrong") : failure.text ?? failure.message, wrong ? password.input : null);
+      fail(wrong ? t("signin.wrong") : causeOf(failure), wrong ? password.input : null);
     }
   }
 
