@@ -7,7 +7,7 @@ const FILES = [
   "/main.js", "/link.js", "/model.js", "/dom.js", "/words.js", "/keep.js", "/notify.js", "/switcher.js", "/qr.js",
   "/lang/en.json", "/lang/de.json", "/lang/fr.json",
   ...["signin", "chats", "chat", "log", "line", "composer", "about", "search", "guide", "invites", "contacts", "friends",
-    "network", "settings", "avatar", "found", "openbox", "parts"].map((view) => `/views/${view}.js`),
+    "network", "netmap", "settings", "avatar", "found", "openbox", "parts"].map((view) => `/views/${view}.js`),
 ];
 
 // One file that is missing must not keep the others away.
