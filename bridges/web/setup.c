@@ -276,6 +276,10 @@ uint64_t setup_add(struct setup *setup, struct bytes code, json_t *command, setu
                   "the code is wrong; retrogatectl web shows the link with the present one");
         return 0;
     }
+    if (command == NULL) {
+        error_set(error, ERROR_UNAVAILABLE, "out of memory; try again later");
+        return 0;
+    }
     if (setup->adding) {
         error_set(error, ERROR_EXISTS, "the first account is being made already; wait a little");
         return 0;
