@@ -6,7 +6,7 @@ const KINDS_WITH_LONG_LINKS = /retroshare:\/\/(?:private_chat|certificate)\?\S*$
 const LINK = /retroshare:\/\/[^\s<>"'()[\]]+/g;
 const BLOCK = /-----BEGIN PGP PUBLIC KEY BLOCK-----[\s\S]*?-----END PGP PUBLIC KEY BLOCK-----/g;
 const NODE_BEGINS = /^(?:CQEG|AB[A-D])/; // the first record: version 6, or a location of 16 bytes
-const NODES_MAX = 16, NODE_LINES_MAX = 100;
+const NODES_MAX = 16, NODES_TRIED = 200, NODE_LINES_MAX = 100;
 const WRAPPED_AT_MOST = 100; // mail programs fold at 72 to 78; a whole link is longer than this
 const TEXT_MAX = 1 << 19;
 
@@ -71,12 +71,14 @@ function keyOfBlock(block) {
   return {text: block, name: nameInKey(bytesOf(body))};
 }
 
-// A certificate or short invite is records (tag, size, data), the last one a checksum (protocol 11, 2.1 and 2.2).
+// A certificate or short invite is records (tag, size, data), the last one a checksum (protocol 11, 2.1 and 2.2). What stands
+// behind it does not matter; `size` is how many letters of the base64 it took.
 function nodeOf(base64) {
-  const bytes = bytesOf(base64);
+  const bytes = bytesOf(base64.length % 4 === 1 ? base64.slice(0, -1) : base64);
   const records = new Map();
-  let last = -1;
-  for (let at = 0; bytes && at < bytes.length; ) {
+  const end = bytes?.[0] === 9 ? 7 : 4;
+  let at = 0, last = -1;
+  while (bytes && at < bytes.length && last !== end) {
     last = bytes[at++];
     let size = bytes[at++];
     if (size >= 192 && size < 224) size = (size - 192) * 256 + bytes[at++] + 192;
@@ -85,10 +87,10 @@ function nodeOf(base64) {
     if (!records.has(last)) records.set(last, bytes.slice(at, at + size));
     at += size;
   }
-  const full = records.has(9) && last === 7 && records.has(1);
-  if (!full && !(last === 4 && records.get(3)?.length === 20)) return null;
+  const full = end === 7;
+  if (last !== end || !(full ? records.has(1) : records.get(3)?.length === 20)) return null;
   return {
-    text: base64,
+    size: Math.ceil(at * 4 / 3),
     full,
     name: textOf(records.get(full ? 6 : 1) ?? []) || (full ? nameInKey(records.get(1)) : ""),
     location: hexOf(records.get(full ? 5 : 0) ?? []),
@@ -98,15 +100,18 @@ function nodeOf(base64) {
 // Lines of base64 that make a node's text when joined: a word in the line below them looks like base64 too.
 function nodesIn(lines) {
   const found = [];
-  for (let i = 0; i < lines.length && found.length < NODES_MAX; i++) {
+  for (let i = 0, tried = 0; i < lines.length && found.length < NODES_MAX && tried < NODES_TRIED; i++) {
     if (!NODE_BEGINS.test(lines[i])) continue;
-    let node = null, end = i;
-    while (end < lines.length && end - i < NODE_LINES_MAX && /^[A-Za-z0-9+/]{4,}={0,2}$/.test(lines[end])) end++;
-    for (let stop = end; stop > i && !node; stop--) {
-      node = nodeOf(lines.slice(i, stop).join(""));
-      if (node) i = stop - 1;
-    }
-    if (node) found.push(node);
+    tried++;
+    let end = i;
+    while (end < lines.length && end - i < NODE_LINES_MAX && /^[A-Za-z0-9+/]{4,}={0,2}$/.test(lines[end]))
+      if (lines[end++].endsWith("=")) break;
+    const {size, ...node} = nodeOf(lines.slice(i, end).join("")) ?? {};
+    if (!size) continue;
+    let text = "";
+    while (text.length < size) text += lines[i++];
+    i--;
+    found.push({text, ...node});
   }
   return found;
 }
@@ -121,8 +126,8 @@ export function find(text) {
   for (const [invite] of rest.matchAll(/[?&]rsInvite=[^&#\s]+/g)) {
     let value = invite.slice(10);
     try { value = decodeURIComponent(value); } catch { /* as it stands */ }
-    const node = nodeOf(value);
-    if (node) found.nodes.push(node);
+    const {size, ...node} = nodeOf(value) ?? {};
+    if (size) found.nodes.push({text: value, ...node});
   }
   rest = rest.replace(BLOCK, (block) => (found.keys.push(keyOfBlock(block)), "\n"));
   rest = rest.replace(LINK, (text) => {
