@@ -34,7 +34,7 @@ export async function showAbout(conversation) {
     title: nameOf(all), wide: true,
     body: h("div.stack", {},
       h("dl.facts", {},
-        fact(t("chat.fact_state"), stateMark(all), all.reason ? h("span.soft", {}, " ", sentence(all.reason)) : null),
+        fact(t("chat.fact_state"), stateMark(all), all.reason ? h("span.soft", {}, " · ", sentence(all.reason)) : null),
         fact(t("chat.fact_protection"), protectionMark(all), h("p.soft.small", {}, sentence(all.protection_text))),
         fact(t("chat.fact_handle"), h("code.mono", {}, all.handle)),
         all.state_text ? fact(t("chat.fact_state_text"), h("span", {dir: "auto"}, all.state_text)) : null,
