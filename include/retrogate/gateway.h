@@ -34,7 +34,8 @@ struct gateway_login {
 };
 
 /* Answers later, after at least as long as a password hash takes, whether the account exists or not. Throttled after
- * failures, per account and address. `session` is NULL when refused. */
+ * failures, per account and address; a right app password is let in meanwhile too, because who guesses from the same
+ * address must not shut out a browser that is signed in. `session` is NULL when refused. */
 typedef void gateway_login_fn(void *arg, struct gateway_session *session, const struct error *error);
 /* Returns a ticket for gateway_login_cancel(). */
 uint64_t gateway_login(struct gateway *gateway, const struct gateway_login *login, gateway_login_fn *done, void *arg);
