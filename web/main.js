@@ -264,6 +264,8 @@ addEventListener("keydown", (event) => {
 });
 
 applyTheme();
+// The parts of the first view come while the gateway is asked who is there.
+for (const name of new Set([parse(location.hash).name, "chats"])) routes[name].load().catch(() => {});
 await loadWords();
 model.on("account", draw);
 model.on("conversations", () => {

@@ -69,10 +69,12 @@ export function openList(root, app) {
     const wanted = filter.value.trim().toLocaleLowerCase();
     const all = [...model.conversations.values()];
     const shown = all.filter(({handle, name}) => !wanted || `${handle} ${name ?? ""}`.toLocaleLowerCase().includes(wanted))
-      .sort((a, b) => place(b) - place(a) || b.created - a.created);
+      .map((conversation) => [place(conversation), conversation])
+      .sort(([at, a], [next, b]) => next - at || b.created - a.created).map(([, conversation]) => conversation);
+    const ids = new Set(shown.map(({id}) => id));
     const here = location.hash.match(/^#\/chat\/([^?]*)/)?.[1]; // a handle needs no escapes
     for (const [id, item] of threads) {
-      if (shown.some((conversation) => conversation.id === id)) continue;
+      if (ids.has(id)) continue;
       item.remove();
       threads.delete(id);
     }
