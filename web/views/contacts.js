@@ -70,7 +70,7 @@ function detail(root, contact, app) {
       card(t("contacts.who"), hint(t("contacts.compare")), fingerprintOf(now.fingerprint),
         facts([[t("contacts.since"), moment(now.created)],
           [t("friends.state"), talk ? h("span.row", {}, stateMark(talk), sentence(talk.reason)) : null],
-          [t("contacts.protection"), talk?.protection_text]])));
+          [t("contacts.protection"), sentence(talk?.protection_text)]])));
   };
   draw();
   root.append(h("div.page", {}, parts,

@@ -14,7 +14,8 @@ function placeAll(friends, far, width, height) {
   const at = new Map([["me", [cx, cy]]]), angles = new Map();
   const put = (key, angle, part) => at.set(key, [cx + Math.cos(angle) * rx * part, cy + Math.sin(angle) * ry * part]);
   const part = far.length ? 0.66 : 0.9, stagger = friends.length > TWO_RINGS_FROM ? 0.11 : 0;
-  const first = friends.length > 2 ? -Math.PI / 2 : 0; // one or two stand beside us, where there is more room
+  const first = friends.length > 2 || ry > rx ? -Math.PI / 2 : 0; // one or two stand where there is more room
+  const apart = Math.min(0.75, Math.max(0.4, Math.PI / 3 / friends.length));
   friends.forEach(({key}, i) => {
     angles.set(key, i / friends.length * 2 * Math.PI + first);
     put(key, angles.get(key), part + (i % 2 ? stagger : -stagger));
@@ -23,7 +24,7 @@ function placeAll(friends, far, width, height) {
   far.forEach(({key, via}, i) => {
     const n = behind.get(via) ?? 0;
     behind.set(via, n + 1);
-    const fan = (n % 2 ? -1 : 1) * Math.ceil(n / 2) * 0.4;
+    const fan = (n % 2 ? -1 : 1) * Math.ceil(n / 2) * apart;
     put(key, angles.has(via) ? angles.get(via) + fan : i / far.length * 2 * Math.PI, 1);
   });
   const space = Math.PI * (rx + ry) * part / Math.max(1, friends.length);
