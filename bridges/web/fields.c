@@ -15,7 +15,7 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
-static struct bytes trim(struct bytes text)
+struct bytes fields_trim(struct bytes text)
 {
     while (text.size > 0 && is_blank(text.data[0]))
         text = bytes_of(text.data + 1, text.size - 1);
@@ -31,10 +31,10 @@ struct bytes fields_cut(struct bytes *text, char end)
     size_t taken = at != NULL ? size + 1 : size;
     struct bytes head = bytes_of(text->data, size);
     *text = bytes_of(taken > 0 ? text->data + taken : text->data, text->size - taken);
-    return trim(head);
+    return fields_trim(head);
 }
 
-static bool is_word(struct bytes text, const char *word)
+bool fields_is_word(struct bytes text, const char *word)
 {
     return text.size == strlen(word) && strncasecmp((const char *)text.data, word, text.size) == 0;
 }
@@ -60,7 +60,7 @@ bool fields_accept_gzip(struct bytes accept_encoding)
     while (accept_encoding.size > 0) {
         struct bytes rest = fields_cut(&accept_encoding, ',');
         struct bytes coding = fields_cut(&rest, ';');
-        if (is_word(coding, "gzip"))
+        if (fields_is_word(coding, "gzip"))
             return !is_forbidden(rest);
     }
     return false;
@@ -71,7 +71,7 @@ bool fields_match(struct bytes if_none_match, const char *hash)
     size_t size = strlen(hash);
     while (if_none_match.size > 0) {
         struct bytes tag = fields_cut(&if_none_match, ',');
-        if (is_word(tag, "*"))
+        if (fields_is_word(tag, "*"))
             return true;
         if (tag.size > 2 && tag.data[0] == 'W' && tag.data[1] == '/')
             tag = bytes_of(tag.data + 2, tag.size - 2);
@@ -86,14 +86,14 @@ bool fields_match(struct bytes if_none_match, const char *hash)
 
 bool fields_are_json(struct bytes content_type)
 {
-    return is_word(fields_cut(&content_type, ';'), "application/json");
+    return fields_is_word(fields_cut(&content_type, ';'), "application/json");
 }
 
 bool fields_upgrade(struct bytes upgrade, const char *protocol)
 {
     while (upgrade.size > 0) {
         struct bytes rest = fields_cut(&upgrade, ',');
-        if (is_word(fields_cut(&rest, '/'), protocol))
+        if (fields_is_word(fields_cut(&rest, '/'), protocol))
             return true;
     }
     return false;
@@ -103,8 +103,8 @@ bool fields_basic(struct entry *entry, struct bytes authorization)
 {
     struct buffer plain = buffer_make(sizeof entry->account + sizeof entry->password);
     plain.secret = true;
-    struct bytes text = trim(authorization);
-    bool good = is_word(fields_cut(&text, ' '), "Basic") && radix64_decode(&plain, trim(text));
+    struct bytes text = fields_trim(authorization);
+    bool good = fields_is_word(fields_cut(&text, ' '), "Basic") && radix64_decode(&plain, fields_trim(text));
     struct bytes view = buffer_view(&plain);
     const uint8_t *colon = good && view.size > 0 ? memchr(view.data, ':', view.size) : NULL;
     size_t account = colon != NULL ? (size_t)(colon - view.data) : 0;

@@ -8,6 +8,8 @@
 
 struct entry;
 
+struct bytes fields_trim(struct bytes text);              /* without the blanks around it */
+bool fields_is_word(struct bytes text, const char *word); /* whatever the case */
 /* Takes what stands before the first `end`, or everything, and the `end` itself off the front of the text;
  * without blanks around it. */
 struct bytes fields_cut(struct bytes *text, char end);

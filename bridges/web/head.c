@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
+
+#include "fields.h"
 
 /* Strict where leniency would let two readers of one head disagree (RFC 9112): lines end with CR LF, no line
  * is folded, nothing unprintable. */
@@ -73,22 +74,12 @@ static enum found request_line(struct bytes line, bool finished, bool *get)
 
 static bool is_upgrade(struct bytes name)
 {
-    return name.size == 7 && strncasecmp((const char *)name.data, "upgrade", 7) == 0;
-}
-
-struct bytes head_trim(struct bytes text)
-{
-    while (text.size > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = bytes_of(text.data + 1, text.size - 1);
-    while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t'))
-        text.size--;
-    return text;
+    return fields_is_word(name, "upgrade");
 }
 
 static bool is_websocket(struct bytes value)
 {
-    value = head_trim(value);
-    return value.size == 9 && strncasecmp((const char *)value.data, "websocket", 9) == 0;
+    return fields_is_word(fields_trim(value), "websocket");
 }
 
 enum head_kind head_look(struct bytes input)

@@ -22,7 +22,4 @@ struct head_refusal {
 enum { HEAD_REFUSAL_MAX = 512 };
 size_t head_refuse(char out[HEAD_REFUSAL_MAX], const struct head_refusal *refusal); /* its size */
 
-/* Without the blanks around it. */
-struct bytes head_trim(struct bytes text);
-
 #endif

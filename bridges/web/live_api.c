@@ -147,6 +147,8 @@ static void begin(struct channel *channel)
             .account = entry.account, .password = entry.password, .scope = "web", .address = address};
         channel_hold(channel, HOLD_LOGIN, true);
         channel->ticket = gateway_login(channel->live->site->gateway, &login, on_login, channel);
+        if (channel->ticket == 0)
+            channel_end(channel, CLOSE_LATER, "out of memory");
     } else {
         channel_end(channel, CLOSE_LOGIN, "sign in first");
     }

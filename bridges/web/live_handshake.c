@@ -2,6 +2,7 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
+#include "fields.h"
 #include "head.h"
 #include "live_channel.h"
 
@@ -32,22 +33,11 @@ static bool field(struct lws *wsi, enum lws_token_indexes token, char *out, size
     return got >= 0 && lws_hdr_fragment_length(wsi, token, 1) == 0;
 }
 
-/* Takes the first name off a list "a, b". */
-static struct bytes next_name(struct bytes *list)
-{
-    const uint8_t *comma = list->size > 0 ? memchr(list->data, ',', list->size) : NULL;
-    size_t size = comma != NULL ? (size_t)(comma - list->data) : list->size;
-    struct bytes name = head_trim(bytes_of(list->data, size));
-    size += comma != NULL;
-    *list = bytes_of(list->data + size, list->size - size);
-    return name;
-}
-
 static struct bytes find_token(struct bytes protocols)
 {
     static const char prefix[] = "token.";
     while (protocols.size > 0) {
-        struct bytes name = next_name(&protocols);
+        struct bytes name = fields_cut(&protocols, ',');
         if (name.size == sizeof prefix - 1 + TOKEN_DIGITS &&
             memcmp(name.data, prefix, sizeof prefix - 1) == 0)
             return bytes_of(name.data + sizeof prefix - 1, TOKEN_DIGITS);
@@ -104,7 +94,7 @@ const struct carrier *handshake_look(struct lws *wsi, const struct channel *chan
         return refuse(wsi, &not_here);
     struct bytes rest = protocols;
     const struct carrier *carrier =
-        find_carrier(bytes_of(path, (size_t)path_size), next_name(&rest), &path_known);
+        find_carrier(bytes_of(path, (size_t)path_size), fields_cut(&rest, ','), &path_known);
     if (!path_known || (carrier != NULL && carrier != &live_api && site->irc == NULL))
         return refuse(wsi, &not_here);
     if (carrier == NULL)

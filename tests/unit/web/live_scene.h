@@ -49,6 +49,7 @@ struct gateway {
     uint64_t tokens;
     unsigned logins, commands;
     bool hold; /* nothing is answered */
+    bool full; /* no log-in is taken: there is no memory */
 };
 
 static struct gateway gateway;
@@ -76,6 +77,8 @@ uint64_t gateway_login(struct gateway *unused, const struct gateway_login *login
                        void *arg)
 {
     (void)unused;
+    if (gateway.full)
+        return 0;
     struct fake_answer *answer = fake_later(NULL, arg);
     answer->login = done;
     assert_string_equal(login->scope, "web");

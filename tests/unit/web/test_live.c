@@ -245,6 +245,16 @@ static void test_one_that_takes_nothing(void **state)
     close(fd);
 }
 
+static void test_no_memory_to_log_in(void **state)
+{
+    (void)state;
+    struct hello hello = (open_web((struct web_options){0}), good_hello());
+    gateway.full = true;
+    greet(&people[0], &hello);
+    expect_upgrade(&people[0]);
+    expect_close(&people[0], 1013);
+}
+
 static void test_silence(void **state)
 {
     (void)state;
@@ -350,6 +360,7 @@ int main(void)
         BOTH(a_flood_of_empty_pieces),
         BOTH(large_answers_and_a_slow_reader),
         cmocka_unit_test_setup_teardown(test_one_that_takes_nothing, begin_plain, end),
+        BOTH(no_memory_to_log_in),
         BOTH(silence),
         BOTH(many_commands_wait),
         BOTH(the_session_ends),
