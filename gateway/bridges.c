@@ -2,7 +2,6 @@
 #include "bridges.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/address.h"
 #include "base/buffer.h"
@@ -27,13 +26,6 @@ static struct listening read_listening(const struct config *config, enum config_
     return listening;
 }
 
-static bool is_any(const struct sockaddr_storage *address)
-{
-    char text[64];
-    return uv_ip_name((const struct sockaddr *)address, text, sizeof text) == 0 &&
-           (strcmp(text, "0.0.0.0") == 0 || strcmp(text, "::") == 0);
-}
-
 /* --- the certificate for people's clients */
 
 static bool wants_tls(const struct config *config)
@@ -48,7 +40,7 @@ static void add_addresses(struct buffer *names, const struct config *config, enu
     size_t count = config_addresses(config, key, addresses);
     for (size_t i = 0; i < count; i++) {
         char text[64];
-        if (!is_any(&addresses[i]) &&
+        if (!address_is_any((const struct sockaddr *)&addresses[i]) &&
             uv_ip_name((const struct sockaddr *)&addresses[i], text, sizeof text) == 0)
             buffer_printf(names, ",%s", text);
     }
@@ -97,7 +89,7 @@ static void web_address(char *out, size_t size, const struct sockaddr_storage *a
 {
     char text[64];
     address_format(text, sizeof text, (const struct sockaddr *)address);
-    if (is_any(address))
+    if (address_is_any((const struct sockaddr *)address))
         snprintf(text, sizeof text, "localhost:%u", address_port((const struct sockaddr *)address));
     snprintf(out, size, "%s://%s/", tls ? "https" : "http", text);
 }

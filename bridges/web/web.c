@@ -146,7 +146,7 @@ const char *web_setup_link(const struct web *web)
         return NULL;
     address_format(address, sizeof address, (const struct sockaddr *)listening);
     /* One that listens everywhere is reached from here by name. */
-    if (strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0)
+    if (address_is_any((const struct sockaddr *)listening))
         snprintf(address, sizeof address, "localhost:%u", address_port((const struct sockaddr *)listening));
     /* Behind the number sign: it never travels in a request line. */
     snprintf(web->link, LINK_SIZE, "%s://%s/#setup=%s", front_secure(web->front, 0) ? "https" : "http",

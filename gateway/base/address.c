@@ -111,6 +111,15 @@ bool address_is_loopback(const struct sockaddr *address)
     return address->sa_family == AF_UNIX;
 }
 
+bool address_is_any(const struct sockaddr *address)
+{
+    uint32_t v4 = 0;
+    if (as_v4(address, &v4))
+        return v4 == 0;
+    return address->sa_family == AF_INET6 &&
+           IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)address)->sin6_addr);
+}
+
 bool address_is_private(const struct sockaddr *address)
 {
     uint32_t v4 = 0;

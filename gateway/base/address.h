@@ -12,6 +12,7 @@ bool address_parse(struct sockaddr_storage *out, const char *text, unsigned defa
 /* Into at least 64 characters; v4-mapped IPv6 is shown as IPv4. */
 void address_format(char *out, size_t size, const struct sockaddr *address);
 bool address_is_loopback(const struct sockaddr *address);
+bool address_is_any(const struct sockaddr *address);     /* 0.0.0.0 or ::, which can only be listened on */
 bool address_is_private(const struct sockaddr *address); /* loopback, link-local, RFC 1918, ULA */
 unsigned address_port(const struct sockaddr *address);
 void address_set_port(struct sockaddr *address, unsigned port);

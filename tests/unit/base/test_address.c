@@ -95,6 +95,18 @@ static void kinds_of_addresses(void **state)
     }
 }
 
+static void any_address_is_known(void **state)
+{
+    (void)state;
+    static const char *const any[] = {"0.0.0.0", "[::]", "[::ffff:0.0.0.0]"}, *const others[] = {"0.0.0.1",
+                                                                                                 "[::1]",
+                                                                                                 "127.0.0.1"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(address_is_any(parsed(any[i], 1)));
+        assert_false(address_is_any(parsed(others[i], 1)));
+    }
+}
+
 static void addresses_are_equal_or_not(void **state)
 {
     (void)state;
@@ -121,9 +133,9 @@ static void ports_can_be_set(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_addresses_come_back), cmocka_unit_test(bad_addresses_are_refused),
-        cmocka_unit_test(kinds_of_addresses),       cmocka_unit_test(addresses_are_equal_or_not),
-        cmocka_unit_test(ports_can_be_set),
+        cmocka_unit_test(good_addresses_come_back),   cmocka_unit_test(bad_addresses_are_refused),
+        cmocka_unit_test(kinds_of_addresses),         cmocka_unit_test(any_address_is_known),
+        cmocka_unit_test(addresses_are_equal_or_not), cmocka_unit_test(ports_can_be_set),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
