@@ -5,6 +5,7 @@ import {link} from "../link.js";
 import {model} from "../model.js";
 import {fitsQr, qrOf, showQr} from "../qr.js";
 import {ago, moment, t} from "../words.js";
+import {find} from "./found.js";
 import {openBox} from "./openbox.js";
 import {attempt, badge, button, card, choice, empty, field, handout, hint, keyed, lead, loaded, notice, shareButton} from "./parts.js";
 
@@ -20,9 +21,9 @@ function result(invite, keyLink) {
   copyAll.classList.add("primary");
   return h("div.stack", {},
     notice("good", t("invites.made", {name: invite.handle, when: moment(invite.expires)})),
-    fitsQr(invite.link) ? qrOf(invite.link, t("invites.qr", {name: invite.handle})) : null,
     h("div.row", {}, copyAll, copyButton(invite.link, t("invites.copy_link")), shareButton(all, t("invites.invite"))),
-    hint(t("invites.one_way")));
+    hint(t("invites.one_way")),
+    fitsQr(invite.link) ? qrOf(invite.link, t("invites.qr", {name: invite.handle})) : null);
 }
 
 /** Makes an invite in a dialog: for a contact, or with a pasted key for somebody new. */
@@ -43,8 +44,10 @@ export async function makeInvite(contact) {
         hint(t("invites.short_is_safe"))),
     actions: [{text: t("app.cancel")}, {text: t("invites.make"), kind: "primary", run: async () => {
       const id = contact?.id ?? Number(whom.value);
+      const found = id ? null : find(key.value).keys[0];
+      if (!id && !found) throw new Error(t("invites.no_key"));
       return link.ask("invite.new",
-        {...(id ? {contact: id} : {key: key.value}), valid: Number(valid.value), uses: Number(uses.value)});
+        {...(id ? {contact: id} : {key: found.text}), valid: Number(valid.value), uses: Number(uses.value)});
     }}],
   });
   if (made)

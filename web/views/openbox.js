@@ -84,6 +84,7 @@ export function openBox(app, {label, help, text = "", heard = {}} = {}) {
   let shown;
   const look = () => {
     const found = find(area.value);
+    clear.hidden = !area.value;
     // What was done stays to be read while only the text around it changes.
     const now = JSON.stringify(found);
     if (now === shown) return;
@@ -99,6 +100,7 @@ export function openBox(app, {label, help, text = "", heard = {}} = {}) {
     count.textContent = area.value.trim() ? t("invites.found", {n: rows.length}) : "";
     replace(list, rows.length || !area.value.trim() ? rows : h("li", {}, notice("warn", t("invites.nothing"))));
   };
+  const clear = iconButton("close", t("invites.clear"), () => { area.value = ""; look(); area.focus(); }, {hidden: !text});
   const area = h("textarea.mono", {rows: 4, dir: "auto", spellcheck: "false", autocapitalize: "off", value: text, oninput: look});
   const take = (more) => {
     if (more === undefined) return;
@@ -114,7 +116,7 @@ export function openBox(app, {label, help, text = "", heard = {}} = {}) {
   const tools = h("div.row", {},
     navigator.clipboard?.readText
       ? button(t("invites.paste"), async () => take(await told(navigator.clipboard.readText())), {sign: "copy"}) : null,
-    iconButton("close", t("invites.clear"), () => { area.value = ""; look(); area.focus(); }));
+    clear);
   canScan().then((can) => {
     if (!can) return;
     tools.prepend(file, button(t("qr.picture"), () => file.click(), {sign: "image"}));
