@@ -122,7 +122,8 @@ function openConversation(root, {id}, query, app) {
     const conversation = now();
     if (!conversation) return missing(root, decodeURIComponent(location.hash.slice("#/chat/".length).split("?")[0]));
     const {name: given, handle, state, reason, protection, fingerprint, avatar, open: going} = conversation;
-    const looks = JSON.stringify([given, handle, state, reason, protection, avatar, going]);
+    const away = link.state === "offline";
+    const looks = JSON.stringify([away, given, handle, state, reason, protection, avatar, going]);
     if (looks === drawn) return undefined;
     drawn = looks;
     const name = nameOf(conversation);
@@ -130,7 +131,7 @@ function openConversation(root, {id}, query, app) {
     replace(heading, h("bdi", {}, name));
     replace(face, avatarOf(name, fingerprint, avatar));
     replace(status, stateMark(conversation), protectionMark(conversation),
-      reason ? h("span.reason", {title: said(reason) ?? reason, class: state === "can talk" ? "minor" : ""}, sentence(reason)) : null);
+      reason && !away ? h("span.reason", {title: said(reason) ?? reason, class: state === "can talk" ? "minor" : ""}, sentence(reason)) : null);
     composer.node.hidden = !going;
     ended.hidden = going;
     if (!going) {
@@ -156,7 +157,7 @@ function openConversation(root, {id}, query, app) {
       searchButton, menu),
     h("div.chat-body", {}, h("div.chat-log", {}, log.node, typing, composer.node, ended), aside));
   drawHead();
-  const offs = [model.on("conversations", drawHead), model.on(`typing:${id}`, drawTyping)];
+  const offs = [model.on("conversations", drawHead), model.on("status", drawHead), model.on(`typing:${id}`, drawTyping)];
   told(log.start(Number(query.get("at")) || 0));
   if (!query.has("at") && matchMedia("(pointer: fine)").matches) composer.focus();
   else if (!query.has("at")) heading.focus({preventScroll: true});

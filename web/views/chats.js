@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // The list of conversations, kept beside the open one; #/chats alone shows it on a phone.
 import {avatarOf, h, icon, iconButton, replace, sentence} from "../dom.js";
+import {link} from "../link.js";
 import {model} from "../model.js";
 import {notifyHint} from "../notify.js";
 import {brief, t} from "../words.js";
@@ -16,7 +17,7 @@ const lastTime = ({id, created}) => model.preview(id)?.time ?? created;
 function previewText(conversation) {
   if (model.isTyping(conversation.id)) return h("span.thread-typing", {}, t("chats.typing"));
   const line = model.preview(conversation.id);
-  if (!line) return line === null ? h("span", {}, sentence(conversation.reason)) : "";
+  if (!line) return line === null && link.state !== "offline" ? h("span", {}, sentence(conversation.reason)) : "";
   const text = excerpt(line.text);
   if (line.direction !== "out") return h("span", {dir: "auto"}, text);
   return [deliveryMark(line), h("span", {dir: "auto"}, t("chats.you", {text}))];
@@ -26,7 +27,7 @@ function previewText(conversation) {
 function fill(thread, conversation) {
   const {id, unread, state, reason, avatar} = conversation;
   const line = model.preview(id);
-  const looks = JSON.stringify([nameOf(conversation), state, reason, unread, avatar, model.isTyping(id), line?.seq,
+  const looks = JSON.stringify([link.state === "offline", nameOf(conversation), state, reason, unread, avatar, model.isTyping(id), line?.seq,
     line?.label, line?.delivery, line === null, lastTime(conversation) && brief(lastTime(conversation))]);
   if (thread.dataset.looks === looks) return;
   thread.dataset.looks = looks;
@@ -113,7 +114,7 @@ export function openList(root, app) {
       draw();
     });
   };
-  const offs = ["conversations", "previews", "ready", "typing"].map((topic) => model.on(topic, soon));
+  const offs = ["conversations", "previews", "ready", "typing", "status"].map((topic) => model.on(topic, soon));
   addEventListener("hashchange", soon);
   offs.push(model.on("incoming", () => {
     if (document.hasFocus() || hint.hasChildNodes()) return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // One line of a conversation and the small marks around it.
 import {h, icon, sentence} from "../dom.js";
+import {link} from "../link.js";
 import {moment, said, t, time} from "../words.js";
 
 const STATES = {
@@ -12,10 +13,16 @@ const STATES = {
   expired: {icon: "clock", kind: "bad", word: "state.expired"},
 };
 
+const UNKNOWN = {icon: "offline", kind: "", word: "state.unknown"};
+
+/** Without the gateway nobody here knows: what was true when it went away is no promise. */
 export function stateMark({state, reason}) {
-  const {icon: sign, kind, word} = STATES[state] ?? STATES["no tunnel"];
-  return h("span.state-mark", {class: kind, title: said(reason) ?? (reason || null)}, icon(sign), h("span", {}, t(word)));
+  if (link.state === "offline") return markOf(UNKNOWN, t("offline.no_way"));
+  return markOf(STATES[state] ?? STATES["no tunnel"], said(reason) ?? reason);
 }
+
+const markOf = ({icon: sign, kind, word}, title) =>
+  h("span.state-mark", {class: kind, title: title || null}, icon(sign), h("span", {}, t(word)));
 
 const PROTECTIONS = {
   none: {icon: "lock-open", word: "chat.protection_none"},
