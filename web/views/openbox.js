@@ -62,6 +62,9 @@ function keyFound(key, app, heard) {
   return finding("key", asKey(key), hint(t("invites.key_means")), action(t("invites.add_contact"), added));
 }
 
+/* retrogatectl tells both forms of a certificate; the full one says more. */
+const replaced = (node, nodes) => !node.full && nodes.some(({full, location}) => full && location === node.location);
+
 function nodeFound(node, heard) {
   const title = t("invites.node", {name: node.name || "?"});
   if (!model.operator) return finding("friends", title, notice("", t("invites.node_not_operator")));
@@ -94,7 +97,7 @@ export function openBox(app, {label, help, text = "", heard = {}} = {}) {
       found.secret ? finding("alert", t("invites.secret"), notice("bad", t("invites.secret_text"))) : null,
       ...found.invites.map((invite) => inviteFound(invite, found.keys, app, heard)),
       ...(keysUsed ? [] : found.keys.map((key) => keyFound(key, app, heard))),
-      ...found.nodes.map((node) => nodeFound(node, heard)),
+      ...found.nodes.filter((node) => !replaced(node, found.nodes)).map((node) => nodeFound(node, heard)),
       ...found.others.map((kind) => finding("link", t("invites.unknown", {kind}), hint(t("invites.unknown_text")))),
     ].filter(Boolean);
     count.textContent = area.value.trim() ? t("invites.found", {n: rows.length}) : "";
