@@ -111,7 +111,8 @@ export function open(root, params, app) {
     fillTries(attempts.sort((a, b) => b.last - a.last));
     list.hidden = friends.length === 0;
     none.hidden = !list.hidden;
-    noTries.hidden = attempts.length > 0;
+    tries.hidden = attempts.length === 0;
+    noTries.hidden = !tries.hidden;
     const text = t("friends.up_of", {n: friends.length, up: number(friends.filter((friend) => friend.state === "up").length)});
     if (sum.textContent !== text) sum.textContent = text;
   });

@@ -75,7 +75,8 @@ function row(linkOf, invite) {
     replace(actions,
       linkOf(now) && over === "open" ? [copyButton(linkOf(now)), fitsQr(linkOf(now))
         ? button(t("qr.show"), () => showQr(linkOf(now), t("invites.for_name", {name: now.handle})), {sign: "qr"}) : null] : null,
-      over !== "revoked" ? button(t("invites.revoke"), revoke, {kind: "quiet danger", sign: "trash"}) : null);
+      over !== "revoked" ? button(t("invites.revoke"), revoke,
+        {kind: "quiet danger", sign: "trash", "aria-label": `${t("invites.revoke")}: ${now.handle}`}) : null);
   };
   return {element, update};
 }
