@@ -17,7 +17,6 @@ enum {
     MAGIC = 0x73657475,
     SYMBOLS = 16, /* of 5 bits each: nobody guesses 80 */
     GROUP = 4,
-    TRIES = 5,
 };
 
 /* What the gateway was asked and has not answered. */
@@ -36,7 +35,6 @@ struct setup {
     struct gateway_session *session; /* NULL: there is no first run */
     struct asked *asked;
     uint64_t last_ticket;
-    unsigned wrong;
     bool adding;
 };
 
@@ -73,7 +71,6 @@ static void draw_code(struct setup *setup)
         *at++ = symbols[random_below(&random_system, sizeof symbols - 1)];
     }
     *at = '\0';
-    setup->wrong = 0;
     write_file(setup);
 }
 
@@ -267,11 +264,6 @@ uint64_t setup_add(struct setup *setup, struct bytes code, json_t *command, setu
         return 0;
     }
     if (!code_right(setup, code)) {
-        if (++setup->wrong >= TRIES) {
-            draw_code(setup);
-            tell(setup);
-            log_warn("web", "event=setup-code-changed reason=wrong-tries");
-        }
         error_set(error, ERROR_DENIED,
                   "the code is wrong; retrogatectl web shows the link with the present one");
         return 0;

@@ -20,7 +20,7 @@ void setup_close(struct setup *setup); /* removes the file; no answer comes afte
 typedef void setup_fn(void *arg, json_t *account, const struct error *error);
 uint64_t setup_check(struct setup *setup, setup_fn *done, void *arg);
 /* Makes the first account, an operator, with this account.add. `done` follows as above, or *error is set and
- * 0 returned: a wrong code (five of them make a new code), no first run, another one under way. A reference
+ * 0 returned: a wrong code, no first run, another one under way. A reference
  * to `command` is kept. */
 uint64_t setup_add(struct setup *setup, struct bytes code, json_t *command, setup_fn *done, void *arg,
                    struct error **error);
