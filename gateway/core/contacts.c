@@ -61,8 +61,10 @@ static bool block_from_link(struct buffer *block, const char *text, struct error
 static bool block_from_certificate(struct buffer *block, const char *text, struct error **error)
 {
     struct friend_text certificate;
-    if (!friend_text_parse(&certificate, bytes_of_string(text), error))
-        return false;
+    if (!friend_text_parse(&certificate, bytes_of_string(text), NULL))
+        return error_set(error, ERROR_INVALID,
+                         "there is no public key in this; give a PGP public key block, a "
+                         "retroshare://certificate link, or a whole certificate");
     bool good = certificate.key_block.size > 0 && buffer_append_bytes(block, certificate.key_block);
     friend_text_free(&certificate);
     return good || error_set(error, ERROR_INVALID,
