@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: ISC
 // The model against a gateway that goes away at every bad moment: what is written leaves once, in its order.
 import assert from "node:assert/strict";
+import {webcrypto} from "node:crypto";
 import {test} from "node:test";
 
 // --- a page around it, as small as it can be
 
 const kept = new Map();
+globalThis.crypto ??= webcrypto; // Node 18
 globalThis.localStorage = {getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value), removeItem: (key) => kept.delete(key)};
 globalThis.document = {hidden: false, addEventListener() {}};
 globalThis.addEventListener = () => {};
