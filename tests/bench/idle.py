@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-"""What a gateway costs that does nothing: memory and wake-ups, with the IRC bridge and two quiet friends."""
+"""What a gateway costs that does nothing: memory and wake-ups, with two quiet friends, without and with the page."""
 import os
 import sys
 import time
@@ -31,15 +31,15 @@ def children(pid):
         return [int(child) for child in file.read().split()]
 
 
-def main():
-    _, gateway, _ = harness.chain("left", "home", "right")
+def measure(bridges, **settings):
+    _, gateway, _ = harness.chain("left", "home", "right", **settings)
     gateway.account("someone")
     pid = gateway.process.pid
     time.sleep(3)
     before = wakeups(pid)
     time.sleep(SECONDS)
     woken = (wakeups(pid) - before) / SECONDS
-    print(f"idle gateway, IRC bridge, 2 friends: {status(pid, 'VmRSS') / 1024:.1f} MiB resident, "
+    print(f"idle gateway, {bridges}, 2 friends: {status(pid, 'VmRSS') / 1024:.1f} MiB resident, "
           f"{status(pid, 'Pss:', 'smaps_rollup') / 1024:.1f} MiB proportional (aim under 12; stock RetroShare 20-25), "
           f"{woken:.1f} wake-ups a second (aim under 5)")
     for child in children(pid):
@@ -48,4 +48,5 @@ def main():
     harness.finish()
 
 
-main()
+measure("IRC bridge", **{"web.listen": ""})
+measure("IRC and web bridges")
