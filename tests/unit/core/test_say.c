@@ -207,7 +207,7 @@ static void long_lines_fit(void **state)
     int64_t before = INT64_MAX;
     for (bool more = true; more;) {
         json_t *answer = give(world, pair.alice,
-                              json_pack("{s:s,s:s,s:I,s:i}", "do", "search", "text", "XXX", "before",
+                              json_pack("{s:s,s:s,s:I,s:i}", "do", "search", "text", "XxX", "before",
                                         (json_int_t)before, "max", 200));
         assert_true(json_dumpb(answer, NULL, 0, JSON_COMPACT) < 1 << 20);
         found += json_array_size(json_object_get(answer, "lines"));
