@@ -103,8 +103,13 @@ struct route_row {
     const char *role; /* guest, inviter */
     int64_t invite;   /* the invite it came from */
     uint8_t hash[20];
-    struct bytes keys_wrapped; /* chat key and salt key, under the account key */
+    struct bytes keys_wrapped; /* chat key, salt key and root, under the account key */
     uint64_t salt_next;        /* below 2^63; never lowered by a put */
+    const char *sealing;       /* never, may, must (SEALED.md §4) */
+    bool settled;              /* sealed: hash and key of the invite are wiped */
+    uint8_t context[32];       /* C of SEALED.md §3 */
+    uint64_t number_out;       /* sealed: highest number of an own line; never lowered by a put */
+    uint64_t number_in;        /* highest number of a received one; never lowered by a put */
     bool confirmed;            /* carried a valid packet once */
     bool closed_by_peer;
     int64_t created, last_used;
@@ -126,6 +131,7 @@ struct line_row {
     int64_t conversation;
     int64_t route;         /* 0: none yet */
     const char *direction; /* in, out, note (of the gateway, shown in the conversation) */
+    uint64_t number; /* sealed: in its direction of the route, unique there; 0: none */
     struct bytes text;     /* UTF-8; kept byte by byte if it is not */
     int64_t time;          /* when stored here */
     int64_t peer_time;     /* what the sender's clock said; 0: own line */
@@ -156,6 +162,8 @@ struct store_loader {
     void (*client)(void *arg, const struct client_row *row);
     /* Own lines still queued, in order: they must go out after a restart. */
     void (*queued_line)(void *arg, const struct line_row *row);
+    /* Own lines with a number that are `sent`, by route and number: they are sent until they are delivered. */
+    void (*sent_line)(void *arg, const struct line_row *row);
     /* Salts of a route's received lines. */
     void (*salt)(void *arg, int64_t route, uint64_t salt);
     /* Once: the highest id ever given to an account, app password, contact, conversation, route or invite,
@@ -205,6 +213,13 @@ void store_set_delivery(struct store_batch *batch, int64_t account, int64_t seq,
 /* Salts of an existing route; one that is there already is no error. */
 void store_put_salts(struct store_batch *batch, int64_t route, const uint64_t *salts, size_t count);
 void store_set_salt_next(struct store_batch *batch, int64_t route, uint64_t salt_next);
+/* An own line that was queued leaves on a sealed route: its number, route and delivery `sent`; the route's
+ * number_out is raised to it. */
+void store_set_number(struct store_batch *batch, int64_t account, int64_t seq, int64_t route, uint64_t number,
+                      int64_t change);
+/* A number that was received without a line: raises the route's number_in. (store_put_line() of a received
+ * line with a number does so too, and of an own one raises number_out.) */
+void store_set_number_in(struct store_batch *batch, int64_t route, uint64_t number);
 /* Removes a contact, conversation or invite (kind: "contact", "conversation", "invite") and keeps a tombstone
  * under this change number, so that clients with an old cursor learn of it. A conversation takes its lines
  * and routes with it.
