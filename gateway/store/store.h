@@ -92,6 +92,7 @@ struct conversation_row {
     int64_t read_seq, last_seq; /* positions in the account's log; never lowered by a put */
     int64_t unread;             /* load only: received lines above read_seq */
     int64_t closed_at;          /* 0: not closed by its owner */
+    bool sealed;                /* was sealed once, and not lowered since */
     const char *avatar;         /* blob id or "" */
     const char *state_text;
     int64_t created, change;
