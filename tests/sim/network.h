@@ -163,8 +163,8 @@ static inline struct network_planned network_take(struct network *network)
 /* network.alarm is called with `user` in `ms` from now. */
 static inline void network_alarm(struct network *network, uint64_t ms, uint64_t user)
 {
-    network_plan(network, (struct network_planned){
-                              .at = network->now + ms, .user = user, .node = NETWORK_ALARM});
+    network_plan(network,
+                 (struct network_planned){.at = network->now + ms, .user = user, .node = NETWORK_ALARM});
 }
 
 static inline struct network_link *network_find(struct network *network, uint32_t node, uint32_t number)
