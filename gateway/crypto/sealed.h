@@ -30,7 +30,8 @@ void sealed_cipher_free(struct sealed_cipher *cipher);
 
 struct sealed_ephemeral {
     uint8_t secret[32];
-    uint8_t announcement[SEALED_ANNOUNCEMENT_SIZE]; /* side and public key, as it goes into the announcement */
+    uint8_t
+        announcement[SEALED_ANNOUNCEMENT_SIZE]; /* side and public key, as it goes into the announcement */
 };
 /* Secret from the source, so that tests repeat. */
 bool sealed_ephemeral_new(struct sealed_ephemeral *out, enum sealed_side side,

@@ -45,11 +45,11 @@ struct sealed_header {
 };
 
 struct sealed_record {
-    uint8_t type;       /* unknown ones are given too, with `body` */
-    struct bytes body;  /* all of it */
-    uint64_t number;    /* line */
-    int64_t time;       /* line: Unix ms, the sender's clock */
-    struct bytes text;  /* line, state text: valid UTF-8 without zero; avatar: the image */
+    uint8_t type;      /* unknown ones are given too, with `body` */
+    struct bytes body; /* all of it */
+    uint64_t number;   /* line */
+    int64_t time;      /* line: Unix ms, the sender's clock */
+    struct bytes text; /* line, state text: valid UTF-8 without zero; avatar: the image */
 };
 
 /* Header first, then records, then sealed_pad(). `out` must have room up to SEALED_PLAIN_MAX. */
@@ -59,8 +59,8 @@ bool sealed_record_write(struct buffer *out, enum sealed_record_type type, struc
 /* Zeros up to the next of 16 + 256 k bytes. */
 bool sealed_pad(struct buffer *out);
 
-/* Reads a whole plaintext strictly: calls `record` for each, in order, only if the whole is well-formed. False
- * otherwise, and nothing was called. `record` may be NULL. */
+/* Reads a whole plaintext strictly: calls `record` for each, in order, only if the whole is well-formed.
+ * False otherwise, and nothing was called. `record` may be NULL. */
 bool sealed_parse(struct bytes plain, struct sealed_header *header,
                   void (*record)(void *arg, const struct sealed_record *record), void *arg);
 
