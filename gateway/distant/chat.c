@@ -33,22 +33,44 @@ static const char *waiting_reason(const struct chat *chat)
                                         : "waiting for the other side to use the invite";
 }
 
-struct chat *chat_new(const struct chat_options *options, struct classic_cipher *cipher,
-                      const struct random_source *random, uint64_t now, int64_t wall)
+/* Asks for the hash of the invite, or answers for it. */
+static void put_hash(struct chat *chat, enum chat_output_kind kind, bool urgent)
+{
+    struct chat_output out = {.kind = kind, .urgent = urgent};
+    memcpy(out.hash, chat->options.hash, sizeof out.hash);
+    chat_put(chat, &out);
+}
+
+static void serve(struct chat *chat)
+{
+    if (chat->options.role != CHAT_INVITER || chat->served)
+        return;
+    chat->served = true;
+    put_hash(chat, CHAT_SERVE, false);
+}
+
+void chat_stop(struct chat *chat)
+{
+    put_hash(chat, chat->options.role == CHAT_INVITER ? CHAT_UNSERVE : CHAT_STOP, false);
+    chat->served = false;
+}
+
+struct chat *chat_new(const struct chat_options *options, const struct chat_tools *tools, uint64_t now,
+                      int64_t wall)
 {
     struct chat *chat = calloc(1, sizeof *chat);
     if (chat == NULL)
         return NULL;
     chat->options = *options;
-    chat->cipher = cipher;
-    chat->random = random;
+    chat->tools = *tools;
     chat->salt_used = chat->salt_reserved = options->salt_next;
     chat->avatar = buffer_make(CHAT_AVATAR_LIMIT);
     chat->state_text = buffer_make(CHAT_STATE_TEXT_LIMIT);
     chat->announces_state_text = true;
     chat->reason = waiting_reason(chat);
-    salts_init(&chat->salts, random);
+    salts_init(&chat->salts, tools->random);
     chat_clock(chat, now, wall);
+    serve(chat);
     return chat;
 }
 
@@ -107,6 +129,12 @@ enum chat_state chat_state(const struct chat *chat, const char **reason)
     if (reason != NULL)
         *reason = chat->reason;
     return chat->state;
+}
+
+enum chat_protection chat_protection(const struct chat *chat)
+{
+    return chat->options.ever_confirmed || chat->options.sealing == CHAT_SEALING_NEVER ? CHAT_CLASSIC
+                                                                                       : CHAT_UNPROTECTED;
 }
 
 size_t chat_queued(const struct chat *chat)
@@ -197,8 +225,11 @@ static struct chat_tunnel *add_tunnel(struct chat *chat, uint64_t id)
     return tunnel;
 }
 
-void chat_tunnel_up(struct chat *chat, uint64_t id, uint64_t now, int64_t wall)
+void chat_tunnel_up(struct chat *chat, uint64_t id, const uint8_t hash[20], bool opener, uint64_t now,
+                    int64_t wall)
 {
+    (void)hash;
+    (void)opener;
     chat_clock(chat, now, wall);
     struct chat_tunnel *tunnel = NULL;
     if (!chat->closed && !chat_is_final(chat)) {
@@ -234,7 +265,7 @@ static void tell_loss(struct chat *chat, const char *reason)
     chat->looking_until = UINT64_MAX;
     chat_set_state(chat, CHAT_NO_TUNNEL, reason != NULL ? reason : "the tunnel was lost");
     if (chat->wanted && chat->queue != NULL)
-        chat_put(chat, &(struct chat_output){.kind = CHAT_WANT});
+        put_hash(chat, CHAT_WANT, false);
 }
 
 void chat_tunnel_down(struct chat *chat, uint64_t id, const char *reason, uint64_t now, int64_t wall)
@@ -254,7 +285,7 @@ void chat_tunnel_down(struct chat *chat, uint64_t id, const char *reason, uint64
 static void want(struct chat *chat, bool urgent)
 {
     chat->wanted = true;
-    chat_put(chat, &(struct chat_output){.kind = CHAT_WANT, .urgent = urgent});
+    put_hash(chat, CHAT_WANT, urgent);
     if (chat->tunnels == NULL) {
         chat->looking = true;
         chat->looking_until = UINT64_MAX;
@@ -268,6 +299,7 @@ void chat_open(struct chat *chat, uint64_t now, int64_t wall)
     if (chat_is_final(chat))
         return;
     chat->closed = chat->farewell = false; /* whoever opens again does not leave */
+    serve(chat);
     if (chat_best_tunnel(chat) != NULL) {
         chat->wanted = chat->options.role == CHAT_GUEST;
         chat_set_state(chat, CHAT_CAN_TALK, "the other side answers");
@@ -292,7 +324,7 @@ void chat_sleep(struct chat *chat, uint64_t now)
         chat_settle(chat, chat->tunnels->id, true);
         chat_drop_tunnel(chat, chat->tunnels);
     }
-    chat_put(chat, &(struct chat_output){.kind = CHAT_STOP});
+    chat_stop(chat);
     if (chat->state != CHAT_CLOSED_BY_PEER)
         chat_set_state(chat, CHAT_NO_TUNNEL, "asleep until somebody opens it");
 }
@@ -345,7 +377,7 @@ void chat_expire(struct chat *chat, enum chat_state state, const char *reason)
     fail_queue(chat, reason);
     chat_drop_tunnels(chat);
     chat_set_state(chat, state, reason);
-    chat_put(chat, &(struct chat_output){.kind = CHAT_STOP});
+    chat_stop(chat);
 }
 
 /* What the person says and shows. */
@@ -368,9 +400,30 @@ static bool may_say(const struct chat *chat, struct bytes text, struct error **e
     return true;
 }
 
-bool chat_say(struct chat *chat, uint64_t number, struct bytes text, uint64_t now, int64_t wall,
-              struct error **error)
+uint64_t chat_number(struct chat *chat, size_t size)
 {
+    (void)chat;
+    (void)size;
+    return 0;
+}
+
+void chat_void(struct chat *chat, uint64_t number, uint64_t now, int64_t wall)
+{
+    (void)number;
+    chat_clock(chat, now, wall);
+}
+
+size_t chat_room(const struct chat *chat, size_t size)
+{
+    size_t lines = CHAT_QUEUE_LINES - chat->queue_lines;
+    size_t fit = size == 0 ? lines : (CHAT_QUEUE_BYTES - chat->queue_bytes) / size;
+    return fit < lines ? fit : lines;
+}
+
+bool chat_say(struct chat *chat, uint64_t line_id, uint64_t number, struct bytes text, uint64_t now,
+              int64_t wall, struct error **error)
+{
+    (void)number;
     chat_clock(chat, now, wall);
     if (!may_say(chat, text, error))
         return false;
@@ -380,7 +433,7 @@ bool chat_say(struct chat *chat, uint64_t number, struct bytes text, uint64_t no
         text = buffer_view(&marked);
     struct own_line *line = malloc(sizeof *line + text.size);
     if (line != NULL) {
-        *line = (struct own_line){.number = number, .size = text.size};
+        *line = (struct own_line){.number = line_id, .size = text.size};
         memcpy(line->text, text.data, text.size);
     }
     buffer_free(&marked);
@@ -395,6 +448,38 @@ bool chat_say(struct chat *chat, uint64_t number, struct bytes text, uint64_t no
         want(chat, false);
     chat_flush(chat);
     return true;
+}
+
+bool chat_resume(struct chat *chat, uint64_t line, uint64_t number, int64_t time, struct bytes text)
+{
+    (void)chat;
+    (void)line;
+    (void)number;
+    (void)time;
+    (void)text;
+    return false;
+}
+
+void chat_root_stored(struct chat *chat, uint64_t now, int64_t wall)
+{
+    chat_clock(chat, now, wall);
+}
+
+void chat_line_stored(struct chat *chat, uint64_t number, uint64_t now, int64_t wall)
+{
+    (void)number;
+    chat_clock(chat, now, wall);
+}
+
+void chat_line_failed(struct chat *chat, uint64_t number, uint64_t now, int64_t wall)
+{
+    (void)number;
+    chat_clock(chat, now, wall);
+}
+
+void chat_leave(struct chat *chat, uint64_t now, int64_t wall)
+{
+    chat_clock(chat, now, wall);
 }
 
 bool chat_withdraw(struct chat *chat, uint64_t number)

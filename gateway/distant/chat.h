@@ -8,9 +8,9 @@
 #include "crypto/classic.h"
 #include "crypto/sealed.h"
 
-/* The chat of one route: on the classic wire (protocol 03; 00 decisions 16, 18 to 20; remedies W-C1 to W-C13),
- * or sealed (SEALED.md; 00 decisions 21 to 26). Pure: the owner feeds tunnels, packets, commands and time, and
- * takes outputs as values after each call.
+/* The chat of one route: on the classic wire (protocol 03; 00 decisions 16, 18 to 20; remedies W-C1 to
+ * W-C13), or sealed (SEALED.md; 00 decisions 21 to 26). Pure: the owner feeds tunnels, packets, commands and
+ * time, and takes outputs as values after each call.
  *
  * Which wire. A route moves up from classic to sealed by itself, never down (SEALED.md §4). chat_protection()
  * tells; a change of it comes as CHAT_STATE_CHANGED. What is said below of classic holds while it is.
@@ -62,10 +62,10 @@ enum chat_sealing {
 struct chat_options {
     enum chat_role role;
     enum chat_sealing sealing;
-    bool sealed;           /* the root is stored; then sealing is MUST */
-    bool settled;          /* and hash and key of the invite are wiped */
-    uint8_t root[32];      /* S, when sealed */
-    uint8_t context[32];   /* C of SEALED.md §3; zeros when settled */
+    bool sealed;               /* the root is stored; then sealing is MUST */
+    bool settled;              /* and hash and key of the invite are wiped */
+    uint8_t root[32];          /* S, when sealed */
+    uint8_t context[32];       /* C of SEALED.md §3; zeros when settled */
     uint8_t own[20], peer[20]; /* fingerprints of the account's and the contact's key */
     uint64_t number_assigned;  /* highest number of an own line */
     uint64_t number_acked;     /* all up to it are delivered */
@@ -84,19 +84,19 @@ struct chat_options {
 enum chat_output_kind {
     CHAT_SEND,          /* give `payload` to the router for `tunnel` */
     CHAT_STATE_CHANGED, /* `state`, `reason`; `salts`, if any, are stored, against the replay of a closing */
-    CHAT_LINE,          /* `text`, `time`, and `salts` or `number`: all stored in one transaction, answered, when
-                           there is a number, by chat_line_stored() or chat_line_failed(). A text without bytes is
-                           a void: only the number is stored. `missing`: a note tells that so many were lost */
-    CHAT_DELIVERY,      /* own line `line` is now `delivery`; `reason` when not confirmed or failed */
-    CHAT_TYPING,        /* the peer types */
-    CHAT_PEER_AVATAR,   /* `text` is the image we asked for (PNG or JPEG by magic, at most 32 767 bytes) */
-    CHAT_STATE_TEXT,    /* `text`: the peer's state string, at most CHAT_STATE_TEXT_LIMIT bytes */
-    CHAT_SERVE,         /* answer for `hash` */
-    CHAT_UNSERVE,       /* answer for `hash` no more; its tunnels end */
-    CHAT_WANT,          /* ask the router for tunnels to `hash`; `urgent`: a person waits, else lines wait */
-    CHAT_STOP,          /* stop asking for `hash`; its tunnels end */
-    CHAT_ROOT,          /* `secret` (32): store it as the route's root, and that it is sealed; `settled`: and wipe hash and
-                           key of the invite in the same commit. Then chat_root_stored() */
+    CHAT_LINE,     /* `text`, `time`, and `salts` or `number`: all stored in one transaction, answered, when
+                      there is a number, by chat_line_stored() or chat_line_failed(). A text without bytes is
+                      a void: only the number is stored. `missing`: a note tells that so many were lost */
+    CHAT_DELIVERY, /* own line `line` is now `delivery`; `reason` when not confirmed or failed */
+    CHAT_TYPING,   /* the peer types */
+    CHAT_PEER_AVATAR, /* `text` is the image we asked for (PNG or JPEG by magic, at most 32 767 bytes) */
+    CHAT_STATE_TEXT,  /* `text`: the peer's state string, at most CHAT_STATE_TEXT_LIMIT bytes */
+    CHAT_SERVE,       /* answer for `hash` */
+    CHAT_UNSERVE,     /* answer for `hash` no more; its tunnels end */
+    CHAT_WANT,        /* ask the router for tunnels to `hash`; `urgent`: a person waits, else lines wait */
+    CHAT_STOP,        /* stop asking for `hash`; its tunnels end */
+    CHAT_ROOT, /* `secret` (32): store it as the route's root, and that it is sealed; `settled`: and wipe hash
+                  and key of the invite in the same commit. Then chat_root_stored() */
     CHAT_SETTLED,       /* wipe hash and key of the invite in the store; the offer has ended */
     CHAT_CLOSE_TUNNEL,  /* give `tunnel` up */
     CHAT_CONFIRMED,     /* `tunnel` carried its first valid packet (router_confirm); `first`: of the route */
@@ -115,10 +115,10 @@ struct chat_output {
     struct bytes text;  /* UTF-8 or image */
     struct bytes secret;
     uint8_t hash[20];
-    uint64_t number;    /* 0: classic */
+    uint64_t number; /* 0: classic */
     uint64_t missing;
     bool settled;
-    int64_t time;       /* Unix milliseconds, the sender's clock */
+    int64_t time; /* Unix milliseconds, the sender's clock */
     const uint64_t *salts;
     size_t salt_count;
     uint64_t line;
@@ -190,7 +190,8 @@ bool chat_add_salt(struct chat *chat, uint64_t salt);
  * not come, the same CHAT_SALTS is put out again every 30 s. */
 void chat_salts_stored(struct chat *chat, uint64_t salt_next, uint64_t now, int64_t wall);
 
-/* Sealed: an own line that was sent and is not delivered, from the store, in order, before the first tunnel. */
+/* Sealed: an own line that was sent and is not delivered, from the store, in order, before the first tunnel.
+ */
 bool chat_resume(struct chat *chat, uint64_t line, uint64_t number, int64_t time, struct bytes text);
 /* The root of CHAT_ROOT is stored. When this does not come, the same is put out again every 30 s. */
 void chat_root_stored(struct chat *chat, uint64_t now, int64_t wall);
@@ -198,9 +199,9 @@ void chat_root_stored(struct chat *chat, uint64_t now, int64_t wall);
 /* A person opened it. Guest: want a tunnel now. Either role: a closed chat is open again (the owner of an
  * inviter's chat serves the hash again). Does nothing to a refused or expired one. */
 void chat_open(struct chat *chat, uint64_t now, int64_t wall);
-/* Nobody looks and nothing is queued. Classic guest: stop digging and let the tunnels go. Sealed, either role: stop
- * digging, and let the tunnels go that the peer does not want either (SEALED.md §9). Ignored while lines are
- * queued, and by a classic inviter, who costs nothing by waiting. */
+/* Nobody looks and nothing is queued. Classic guest: stop digging and let the tunnels go. Sealed, either
+ * role: stop digging, and let the tunnels go that the peer does not want either (SEALED.md §9). Ignored while
+ * lines are queued, and by a classic inviter, who costs nothing by waiting. */
 void chat_sleep(struct chat *chat, uint64_t now);
 /* The router announced a tunnel, perhaps one that is known: the acknowledgement is sent each time, and the
  * state of a confirmed tunnel does not change. hash: by which it was found; opener: we asked for it. */
@@ -217,20 +218,21 @@ void chat_line_failed(struct chat *chat, uint64_t number, uint64_t now, int64_t 
  * still shows that the other side is there. */
 void chat_receive(struct chat *chat, uint64_t tunnel, struct bytes payload, uint64_t now, int64_t wall);
 
-/* Sealed, while it can talk: the number of the line of `size` bytes whose commit as sent begins now; it is stored
- * with it, and the highest one with the route. Then, after the commit, chat_say() with it, or chat_void() when the
- * commit failed. 0: there is no room; keep the line queued until chat_room() says so. Classic: always 0. */
+/* Sealed, while it can talk: the number of the line of `size` bytes whose commit as sent begins now; it is
+ * stored with it, and the highest one with the route. Then, after the commit, chat_say() with it, or
+ * chat_void() when the commit failed. 0: there is no room; keep the line queued until chat_room() says so.
+ * Classic: always 0. */
 uint64_t chat_number(struct chat *chat, size_t size);
 void chat_void(struct chat *chat, uint64_t number, uint64_t now, int64_t wall);
 /* How many more lines of `size` bytes may be said now. It grows with each CHAT_DELIVERY. */
 size_t chat_room(const struct chat *chat, size_t size);
 
-/* Queues an own line (copied) under the caller's number `line`. Sealed: it was committed as sent under `number`,
- * and is refused only without memory (say it again later) or when the chat is final. Classic: it is sent when a
- * confirmed tunnel is there, in order. Refuses what is empty, over CHAT_LINE_LIMIT, not UTF-8 or holds a zero, a full queue, and a chat
- * that is closed, refused or expired. */
-bool chat_say(struct chat *chat, uint64_t line, uint64_t number, struct bytes text, uint64_t now, int64_t wall,
-              struct error **error);
+/* Queues an own line (copied) under the caller's number `line`. Sealed: it was committed as sent under
+ * `number`, and is refused only without memory (say it again later) or when the chat is final. Classic: it is
+ * sent when a confirmed tunnel is there, in order. Refuses what is empty, over CHAT_LINE_LIMIT, not UTF-8 or
+ * holds a zero, a full queue, and a chat that is closed, refused or expired. */
+bool chat_say(struct chat *chat, uint64_t line, uint64_t number, struct bytes text, uint64_t now,
+              int64_t wall, struct error **error);
 bool chat_withdraw(struct chat *chat, uint64_t line); /* only while queued; nothing is put out */
 /* Dropped without a confirmed tunnel, when not allowed, and within 5 s of the one before. */
 void chat_typing(struct chat *chat, uint64_t now, int64_t wall);

@@ -56,13 +56,13 @@ struct own_line {
 
 struct chat {
     struct chat_options options;
-    struct classic_cipher *cipher;
-    const struct random_source *random;
+    struct chat_tools tools;
     uint64_t now;
     int64_t wall;
 
     enum chat_state state;
     const char *reason;
+    bool served;  /* inviter: CHAT_SERVE was put out */
     bool wanted;  /* guest: the router digs for us */
     bool looking; /* CHAT_CONNECTING because of a request, until: */
     uint64_t looking_until;
@@ -105,6 +105,7 @@ void chat_outputs_drop(struct output_queue *queue);
 void chat_clock(struct chat *chat, uint64_t now, int64_t wall);
 bool chat_put(struct chat *chat, const struct chat_output *value);
 void chat_set_state(struct chat *chat, enum chat_state state, const char *reason);
+void chat_stop(struct chat *chat); /* serving or asking */
 bool chat_is_final(const struct chat *chat); /* refused or expired */
 
 struct chat_tunnel *chat_find_tunnel(const struct chat *chat, uint64_t id);

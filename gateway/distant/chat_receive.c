@@ -27,6 +27,10 @@ const char *const chat_refusals[CHAT_REFUSALS] = {
     [CHAT_REFUSED_IMAGE] = "avatar is neither PNG nor JPEG",
     [CHAT_REFUSED_STATE_TEXT] = "state string too long",
     [CHAT_REFUSED_SALTS] = "too many texts under one key",
+    [CHAT_REFUSED_FRAME] = "sealed frame that does not open or came before",
+    [CHAT_REFUSED_CONTENT] = "sealed frame with malformed contents",
+    [CHAT_REFUSED_HANDSHAKE] = "announcement that is none, or one too many",
+    [CHAT_REFUSED_DOWN] = "classic packet in a sealed conversation",
     [CHAT_REFUSED_MEMORY] = "out of memory",
 };
 
@@ -121,7 +125,7 @@ static void put_line(struct chat *chat, const struct incoming *in)
     if (!chat_put(chat, &(struct chat_output){.kind = CHAT_LINE,
                                               .tunnel = in->tunnel->id,
                                               .text = text,
-                                              .time = in->item.time,
+                                              .time = (int64_t)in->item.time * 1000,
                                               .salts = whole->salts,
                                               .salt_count = whole->salt_count}))
         chat_refuse(chat, in->tunnel, CHAT_REFUSED_MEMORY);
@@ -223,7 +227,7 @@ static void take_closing(struct chat *chat, const struct incoming *in)
     if (chat->options.role == CHAT_GUEST) {
         chat->wanted = chat->looking = false;
         chat_drop_tunnels(chat);
-        chat_put(chat, &(struct chat_output){.kind = CHAT_STOP});
+        chat_stop(chat);
     }
 }
 
@@ -373,7 +377,7 @@ void chat_receive(struct chat *chat, uint64_t tunnel, struct bytes payload, uint
     struct buffer plain = buffer_make(ITEM_SIZE_MAX);
     plain.secret = true;
     in.text = buffer_make(ITEM_SIZE_MAX);
-    if (classic_open(chat->cipher, &plain, chat->options.key, payload))
+    if (classic_open(chat->tools.classic, &plain, chat->options.key, payload))
         accept(chat, &in, buffer_view(&plain));
     else
         chat_refuse(chat, in.tunnel, CHAT_REFUSED_KEY);

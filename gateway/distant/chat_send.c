@@ -75,7 +75,7 @@ static bool seal(struct chat *chat, struct output_queue *queue, const struct cha
         salt_bytes[i] = (uint8_t)(salt >> (56 - 8 * i));
     struct buffer packet = buffer_make(CLASSIC_SALT_SIZE + ITEM_SIZE_MAX + 16);
     bool sealed =
-        classic_seal(chat->cipher, &packet, chat->options.key, salt_bytes, item) &&
+        classic_seal(chat->tools.classic, &packet, chat->options.key, salt_bytes, item) &&
         chat_output_add(queue, &(struct chat_output){
                                    .kind = CHAT_SEND, .tunnel = tunnel->id, .payload = buffer_view(&packet)});
     buffer_free(&packet);
@@ -85,7 +85,8 @@ static bool seal(struct chat *chat, struct output_queue *queue, const struct cha
 void chat_arm_keep_alive(struct chat *chat, struct chat_tunnel *tunnel)
 {
     tunnel->owes_keep_alive = false;
-    tunnel->keep_alive_at = chat->now + KEEP_ALIVE_MS + random_below(chat->random, KEEP_ALIVE_JITTER_MS);
+    tunnel->keep_alive_at =
+        chat->now + KEEP_ALIVE_MS + random_below(chat->tools.random, KEEP_ALIVE_JITTER_MS);
 }
 
 /* Takes what an encoder wrote: its result and the item, which is wiped. */
@@ -251,7 +252,7 @@ static void send_farewell(struct chat *chat)
         return;
     chat->farewell = false;
     chat_drop_tunnels(chat);
-    chat_put(chat, &(struct chat_output){.kind = CHAT_STOP});
+    chat_stop(chat);
 }
 
 void chat_flush(struct chat *chat)

@@ -114,13 +114,13 @@ static void act(struct harness *harness, const struct chat_options *options, enu
         receive_twice(harness, buffer_view(&harness->own));
         break;
     case UP:
-        chat_tunnel_up(chat, tunnel, harness->now, wall(harness));
+        chat_tunnel_up(chat, tunnel, options->hash, options->role == CHAT_GUEST, harness->now, wall(harness));
         break;
     case DOWN:
         chat_tunnel_down(chat, tunnel, NULL, harness->now, wall(harness));
         break;
     case SAY:
-        chat_say(chat, ++harness->line, bytes, harness->now, wall(harness), NULL);
+        chat_say(chat, ++harness->line, 0, bytes, harness->now, wall(harness), NULL);
         break;
     case TICK:
         harness->now += tunnel * 4000;
@@ -157,9 +157,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .send_typing = true};
     struct harness harness = {
         .cipher = cipher, .now = 5000, .last = buffer_make(ROOM), .own = buffer_make(ROOM)};
-    harness.chat = chat_new(&options, cipher, &random, harness.now, WALL);
+    harness.chat =
+        chat_new(&options, &(struct chat_tools){.classic = cipher, .random = &random}, harness.now, WALL);
     insist(cipher != NULL && harness.chat != NULL);
-    chat_tunnel_up(harness.chat, 1, harness.now, WALL);
+    chat_tunnel_up(harness.chat, 1, options.hash, options.role == CHAT_GUEST, harness.now, WALL);
     take(&harness);
     while (reader.left > 3) {
         enum step step = (enum step)(read_u8(&reader) % STEPS);

@@ -23,6 +23,7 @@ struct seen {
 struct end {
     struct chat *chat;
     struct classic_cipher *cipher;
+    struct sealed_cipher *sealed;
     struct random_seeded seed;
     struct random_source random;
     struct chat_options options;
@@ -84,8 +85,10 @@ static inline void end_take(struct end *end)
 
 static inline void end_start(struct end *end)
 {
-    end->chat = chat_new(&end->options, end->cipher, &end->random, end->now, end_wall(end));
+    end->chat = chat_new(&end->options, &(struct chat_tools){end->cipher, end->sealed, &end->random},
+                         end->now, end_wall(end));
     assert_non_null(end->chat);
+    end_take(end);
 }
 
 static inline void end_open(struct end *end, enum chat_role role, uint64_t seed)
@@ -97,6 +100,7 @@ static inline void end_open(struct end *end, enum chat_role role, uint64_t seed)
     memset(end->options.key, 0x5a, sizeof end->options.key);
     end->random.fill(end->random.state, end->options.salt_key, sizeof end->options.salt_key);
     end_start(end);
+    end_clear(end);
 }
 
 static inline void end_free(struct end *end)
@@ -114,6 +118,12 @@ static inline size_t end_count(const struct end *end, enum chat_output_kind kind
     return count;
 }
 
+/* The hash is served or asked for no more. */
+static inline size_t end_stops(const struct end *end)
+{
+    return end_count(end, CHAT_STOP) + end_count(end, CHAT_UNSERVE);
+}
+
 /* The n-th output of a kind; fails the test when there is none. */
 static inline struct seen *end_find(const struct end *end, enum chat_output_kind kind, size_t n)
 {
@@ -127,7 +137,8 @@ static inline struct seen *end_find(const struct end *end, enum chat_output_kind
 
 static inline void end_tunnel_up(struct end *end, uint64_t tunnel)
 {
-    chat_tunnel_up(end->chat, tunnel, end->now, end_wall(end));
+    chat_tunnel_up(end->chat, tunnel, end->options.hash, end->options.role == CHAT_GUEST, end->now,
+                   end_wall(end));
     end_take(end);
 }
 
@@ -152,7 +163,7 @@ static inline void end_receive(struct end *end, uint64_t tunnel, struct bytes pa
 
 static inline bool end_say(struct end *end, uint64_t line, struct bytes text)
 {
-    bool taken = chat_say(end->chat, line, text, end->now, end_wall(end), NULL);
+    bool taken = chat_say(end->chat, line, 0, text, end->now, end_wall(end), NULL);
     end_take(end);
     return taken;
 }

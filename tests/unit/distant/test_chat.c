@@ -140,7 +140,7 @@ static void the_peer_closes(void **state)
     assert_state(CHAT_CLOSED_BY_PEER, "closed");
     assert_int_equal(end_find(&end, CHAT_STATE_CHANGED, 0)->salts[0], 2);
     bool is_guest = end.options.role == CHAT_GUEST;
-    assert_int_equal(end_count(&end, CHAT_STOP), is_guest ? 1 : 0);
+    assert_int_equal(end_stops(&end), is_guest ? 1 : 0);
     assert_int_equal(chat_tunnels(end.chat), is_guest ? 0 : 1);
     assert_int_equal(chat_deadline(end.chat), UINT64_MAX); /* no keep-alive into a closed chat */
     end_clear(&end);
@@ -168,14 +168,15 @@ static void we_close(void **state)
     close_now();
     assert_sent(&end, 0, CHAT_STATUS, 0x0401, "");
     assert_int_equal(end_count(&end, CHAT_SEND), 1);
-    assert_int_equal(end_count(&end, CHAT_STOP), 1);
-    assert_int_equal(end.seen[end.count - 1].value.kind, CHAT_STOP); /* after the status */
+    assert_int_equal(end_stops(&end), 1);
+    assert_true(end.seen[end.count - 1].value.kind ==
+                (end.options.role == CHAT_GUEST ? CHAT_STOP : CHAT_UNSERVE)); /* after the status */
     assert_state(CHAT_NO_TUNNEL, "closed here");
     end_clear(&end);
     end_tunnel_up(&end, SECOND);
     assert_int_equal(end_count(&end, CHAT_CLOSE_TUNNEL), 1);
     struct error *error = NULL;
-    assert_false(chat_say(end.chat, 1, str("x"), end.now, end_wall(&end), &error));
+    assert_false(chat_say(end.chat, 1, 0, str("x"), end.now, end_wall(&end), &error));
     assert_int_equal(error->code, ERROR_UNAVAILABLE);
     error_free(error);
     open_now();
@@ -188,11 +189,11 @@ static void closing_waits_for_salts(void **state)
     end.holds_salts = true;
     end_tunnel_up(&end, FIRST);
     close_now();
-    assert_int_equal(end_count(&end, CHAT_SEND) + end_count(&end, CHAT_STOP), 0);
+    assert_int_equal(end_count(&end, CHAT_SEND) + end_stops(&end), 0);
     chat_salts_stored(end.chat, end.salt_next, end.now, end_wall(&end));
     end_take(&end);
     assert_sent(&end, 0, CHAT_STATUS, 0x0401, "");
-    assert_int_equal(end_count(&end, CHAT_STOP), 1);
+    assert_int_equal(end_stops(&end), 1);
 }
 
 static void expired(void **state)
@@ -203,7 +204,7 @@ static void expired(void **state)
     end_take(&end);
     assert_state(CHAT_REFUSED, "revoked");
     assert_int_equal(end_count(&end, CHAT_SEND), 0);
-    assert_int_equal(end_count(&end, CHAT_STOP), 1);
+    assert_int_equal(end_stops(&end), 1);
     end_clear(&end);
     open_now();
     close_now();
@@ -222,13 +223,13 @@ static void sleeping(void **state)
     chat_sleep(end.chat, end.now);
     end_take(&end);
     assert_state(CHAT_NO_TUNNEL, "asleep");
-    assert_int_equal(end_count(&end, CHAT_STOP), 1);
+    assert_int_equal(end_stops(&end), 1);
     end_clear(&end);
     end_say(&end, 1, str("x")); /* lines wake it */
     assert_false(end_find(&end, CHAT_WANT, 0)->value.urgent);
     chat_sleep(end.chat, end.now);
     end_take(&end);
-    assert_int_equal(end_count(&end, CHAT_STOP), 0);
+    assert_int_equal(end_stops(&end), 0);
     assert_state(CHAT_CONNECTING, "asking");
 }
 
@@ -297,7 +298,7 @@ static void what_is_not_taken(void **state)
     for (uint64_t line = 0; line < CHAT_QUEUE_BYTES / CHAT_LINE_LIMIT; line++)
         assert_true(end_say(&end, line, bytes_of(big, CHAT_LINE_LIMIT)));
     struct error *error = NULL;
-    assert_false(chat_say(end.chat, 99, str("x"), end.now, end_wall(&end), &error));
+    assert_false(chat_say(end.chat, 99, 0, str("x"), end.now, end_wall(&end), &error));
     assert_int_equal(error->code, ERROR_LIMIT);
     error_free(error);
     assert_true(chat_withdraw(end.chat, 0));

@@ -71,7 +71,7 @@ static void assert_lines(const struct end *end, const json_t *events, const char
         if (strcmp(lines[i].said_by, said_by) != 0)
             continue;
         struct seen *line = end_find(end, CHAT_LINE, n++);
-        assert_int_equal(line->value.time, 0x524ac750);
+        assert_int_equal(line->value.time, 0x524ac750 * INT64_C(1000));
         if (lines[i].text != NULL) {
             assert_bytes_equal(buffer_view(&line->text), str(lines[i].text));
             assert_int_equal(line->value.salt_count, 1);
