@@ -23,6 +23,7 @@ enum sealed_record_type {
     SEALED_ROOT = 2,
     SEALED_STATE_TEXT = 3,
     SEALED_AVATAR = 4,
+    SEALED_CLAIM = 5,
 };
 enum {
     SEALED_HEADER_SIZE = 16,
