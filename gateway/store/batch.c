@@ -8,6 +8,8 @@
 
 enum { BATCH_LIMIT = 16 << 20 }; /* bytes */
 
+static const uint64_t number_limit = ((uint64_t)1 << 48) - 1;
+
 /* The parameters of an operation are the values in the order of its statements' numbers. */
 #define ADD(batch, operation, ...)                                                                           \
     do {                                                                                                     \
@@ -24,6 +26,8 @@ static void refuse(struct store_batch *batch, const char *why)
 {
     error_set(&batch->job.error, ERROR_INVALID, "%s", why);
 }
+
+static const char wrong_number[] = "numbers of lines are from 1 to 2^48 - 1";
 
 struct store_batch *store_begin(struct store *store)
 {
@@ -105,7 +109,8 @@ void store_put_conversation(struct store_batch *batch, const struct conversation
     ADD(batch, PUT_CONVERSATION, value_number(row->account), value_number(row->id),
         value_number(row->contact), value_number(row->open), value_number(row->read_seq),
         value_number(row->last_seq), value_number(row->closed_at), value_text(row->avatar),
-        value_text(row->state_text), value_number(row->created), value_number(row->change));
+        value_text(row->state_text), value_number(row->created), value_number(row->change),
+        value_number(row->sealed));
 }
 
 void store_put_route(struct store_batch *batch, const struct route_row *row)
@@ -114,10 +119,16 @@ void store_put_route(struct store_batch *batch, const struct route_row *row)
         refuse(batch, "a route has no salts left");
         return;
     }
+    if (row->number_out > number_limit || row->number_in > number_limit) {
+        refuse(batch, wrong_number);
+        return;
+    }
     ADD(batch, PUT_ROUTE, value_number(row->id), value_number(row->account), value_number(row->conversation),
         value_text(row->kind), value_text(row->role), value_number(row->invite), fixed(row->hash, 20),
         value_blob(row->keys_wrapped), value_number((int64_t)row->salt_next), value_number(row->confirmed),
-        value_number(row->closed_by_peer), value_number(row->created), value_number(row->last_used));
+        value_number(row->closed_by_peer), value_number(row->created), value_number(row->last_used),
+        value_text(row->sealing), value_number(row->settled), fixed(row->context, 32),
+        value_number((int64_t)row->number_out), value_number((int64_t)row->number_in));
 }
 
 void store_delete_route(struct store_batch *batch, int64_t account, int64_t id)
@@ -144,6 +155,14 @@ void store_delete_client(struct store_batch *batch, int64_t account, const char 
     ADD(batch, DELETE_CLIENT, value_number(account), value_text(name));
 }
 
+static void raise_number(struct store_batch *batch, int64_t route, enum operation which, uint64_t number)
+{
+    if (number == 0 || number > number_limit)
+        refuse(batch, wrong_number);
+    else
+        ADD(batch, which, value_number(route), value_number((int64_t)number));
+}
+
 void store_put_line(struct store_batch *batch, const struct line_row *row)
 {
     if (row->text.size > STORE_TEXT_LIMIT) {
@@ -153,7 +172,10 @@ void store_put_line(struct store_batch *batch, const struct line_row *row)
     ADD(batch, PUT_LINE, value_number(row->account), value_number(row->seq), value_number(row->conversation),
         value_number(row->route), value_text(row->direction), value_words(row->text), value_number(row->time),
         value_number(row->peer_time), value_text(row->delivery), value_text(row->reason),
-        value_text(row->label), value_number(row->change));
+        value_text(row->label), value_number(row->change), value_number((int64_t)row->number));
+    if (row->number > 0 && row->direction != NULL)
+        raise_number(batch, row->route,
+                     strcmp(row->direction, "out") == 0 ? RAISE_NUMBER_OUT : RAISE_NUMBER_IN, row->number);
 }
 
 void store_set_delivery(struct store_batch *batch, int64_t account, int64_t seq, const char *delivery,
@@ -176,6 +198,19 @@ void store_set_salt_next(struct store_batch *batch, int64_t route, uint64_t salt
         return;
     }
     ADD(batch, SET_SALT_NEXT, value_number(route), value_number((int64_t)salt_next));
+}
+
+void store_set_number(struct store_batch *batch, int64_t account, int64_t seq, int64_t route, uint64_t number,
+                      int64_t change)
+{
+    raise_number(batch, route, RAISE_NUMBER_OUT, number);
+    ADD(batch, SET_NUMBER, value_number(account), value_number(seq), value_number(route),
+        value_number((int64_t)number), value_number(change));
+}
+
+void store_set_number_in(struct store_batch *batch, int64_t route, uint64_t number)
+{
+    raise_number(batch, route, RAISE_NUMBER_IN, number);
 }
 
 void store_remove(struct store_batch *batch, int64_t account, const char *kind, int64_t id, int64_t change)

@@ -287,7 +287,8 @@ sqlite3 *database_open_writer(const char *directory, struct error **error)
     /* A file that is refused is not to be changed by the checkpoint of closing it either. */
     sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     if (check_file(database, &version, error) && database_run(database, settings, error) &&
-        (version > 0 || database_run(database, stamp, error)) && migrations_run(database, version, error)) {
+        (version > 0 || database_run(database, stamp, error)) &&
+        migrations_run(database, version, migrations_newest(), error)) {
         sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
         return database;
     }

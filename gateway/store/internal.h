@@ -30,8 +30,9 @@ bool store_load(sqlite3 *database, const struct store_loader *loader, void *arg,
 
 /* The columns of a line, in the order of LINE_COLUMNS. */
 #define LINE_COLUMNS                                                                                         \
-    "account, seq, conversation, route, direction, text, time, peer_time, delivery, reason, label, change"
-enum { LINE_WIDTH = 12 };
+    "account, seq, conversation, route, direction, text, time, peer_time, delivery, reason, label, change, " \
+    "number"
+enum { LINE_WIDTH = 13 };
 struct line_row line_of(const struct value values[LINE_WIDTH]);
 /* Leaves out the lines of a conversation that is being removed. */
 #define LINE_NOT_PURGED                                                                                      \

@@ -144,6 +144,7 @@ static void load_conversation(struct row *row, const struct store_loader *loader
     conversation.state_text = text(row);
     conversation.created = number(row);
     conversation.change = number(row);
+    conversation.sealed = number(row) != 0;
     if (loader->conversation != NULL && !row->failed)
         loader->conversation(arg, &conversation);
 }
@@ -164,6 +165,11 @@ static void load_route(struct row *row, const struct store_loader *loader, void 
     route.closed_by_peer = number(row) != 0;
     route.created = number(row);
     route.last_used = number(row);
+    route.sealing = text(row);
+    route.settled = number(row) != 0;
+    fixed(row, route.context, sizeof route.context);
+    route.number_out = (uint64_t)number(row);
+    route.number_in = (uint64_t)number(row);
     if (loader->route != NULL && !row->failed)
         loader->route(arg, &route);
 }
@@ -200,14 +206,26 @@ static void load_client(struct row *row, const struct store_loader *loader, void
         loader->client(arg, &client);
 }
 
-static void load_queued_line(struct row *row, const struct store_loader *loader, void *arg)
+static struct line_row line(struct row *row)
 {
     struct value values[LINE_WIDTH];
     for (int i = 0; i < LINE_WIDTH; i++)
         values[i] = value_column(row->statement, i);
-    struct line_row line = line_of(values);
+    return line_of(values);
+}
+
+static void load_queued_line(struct row *row, const struct store_loader *loader, void *arg)
+{
+    struct line_row queued = line(row);
     if (loader->queued_line != NULL)
-        loader->queued_line(arg, &line);
+        loader->queued_line(arg, &queued);
+}
+
+static void load_sent_line(struct row *row, const struct store_loader *loader, void *arg)
+{
+    struct line_row sent = line(row);
+    if (loader->sent_line != NULL)
+        loader->sent_line(arg, &sent);
 }
 
 static void load_salt(struct row *row, const struct store_loader *loader, void *arg)
@@ -255,12 +273,12 @@ static const struct {
      "SELECT account, id, contact, open, read_seq, last_seq,"
      " (SELECT count(*) FROM line WHERE line.account = conversation.account"
      "   AND line.conversation = conversation.id AND line.seq > read_seq AND direction = 'in'),"
-     " closed_at, avatar, state_text, created, change FROM conversation",
+     " closed_at, avatar, state_text, created, change, sealed FROM conversation",
      load_conversation},
     {"route",
      "SELECT id, account, conversation, kind, role, invite, hash, keys_wrapped, salt_next, confirmed, "
      "closed_by_peer,"
-     " created, last_used FROM route ORDER BY id",
+     " created, last_used, sealing, settled, context, number_out, number_in FROM route ORDER BY id",
      load_route},
     {"invite",
      "SELECT account, id, contact, own, link_wrapped, expires, uses_left, state, sealed, sealed_only, "
@@ -271,6 +289,11 @@ static const struct {
     {"line",
      "SELECT " LINE_COLUMNS " FROM line WHERE delivery = 'queued'" LINE_NOT_PURGED " ORDER BY account, seq",
      load_queued_line},
+    {"line",
+     "SELECT " LINE_COLUMNS
+     " FROM line INDEXED BY line_sent WHERE number > 0 AND delivery = 'sent'" LINE_NOT_PURGED
+     " ORDER BY route, number",
+     load_sent_line},
     {"salt", "SELECT route, salt FROM salt WHERE EXISTS (SELECT 1 FROM route WHERE id = salt.route)",
      load_salt},
     {"highest", "SELECT id FROM highest", load_highest_id},

@@ -238,17 +238,36 @@ static const char second[] =
     "CREATE INDEX line_label ON line (account, conversation, label, seq) WHERE label <> '';"
     "CREATE INDEX conversation_avatar ON conversation (account, avatar) WHERE avatar <> '';";
 
+/* Sealed chat. Numbers have 48 bits. A line that waits for its acknowledgement is in line_sent; that is at
+   most one window for a route, and empty when nothing is on its way. */
+static const char third[] =
+    "ALTER TABLE conversation ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0 CHECK (sealed IN (0, 1));"
+    "ALTER TABLE route ADD COLUMN sealing TEXT NOT NULL DEFAULT 'may'"
+    " CHECK (sealing IN ('never', 'may', 'must'));"
+    "ALTER TABLE route ADD COLUMN settled INTEGER NOT NULL DEFAULT 0 CHECK (settled IN (0, 1));"
+    "ALTER TABLE route ADD COLUMN context BLOB NOT NULL"
+    " DEFAULT x'0000000000000000000000000000000000000000000000000000000000000000'"
+    " CHECK (length(context) = 32);"
+    "ALTER TABLE route ADD COLUMN number_out INTEGER NOT NULL DEFAULT 0"
+    " CHECK (number_out BETWEEN 0 AND 0xffffffffffff);"
+    "ALTER TABLE route ADD COLUMN number_in INTEGER NOT NULL DEFAULT 0"
+    " CHECK (number_in BETWEEN 0 AND 0xffffffffffff);"
+    "ALTER TABLE line ADD COLUMN number INTEGER NOT NULL DEFAULT 0"
+    " CHECK (number = 0 OR (number BETWEEN 1 AND 0xffffffffffff AND route > 0 AND direction <> 'note'));"
+    "CREATE UNIQUE INDEX line_number ON line (route, direction, number) WHERE number > 0;"
+    "CREATE INDEX line_sent ON line (route, number) WHERE number > 0 AND delivery = 'sent';";
+
 /* Number n is at index n - 1. */
-static const char *const migrations[] = {first, second};
+static const char *const migrations[] = {first, second, third};
 
 int migrations_newest(void)
 {
     return (int)(sizeof migrations / sizeof migrations[0]);
 }
 
-bool migrations_run(sqlite3 *database, int version, struct error **error)
+bool migrations_run(sqlite3 *database, int version, int to, struct error **error)
 {
-    for (int number = version + 1; number <= migrations_newest(); number++) {
+    for (int number = version + 1; number <= to; number++) {
         char stamp[64];
         snprintf(stamp, sizeof stamp, "PRAGMA user_version = %d", number);
         if (!database_run(database, "BEGIN IMMEDIATE", error))

@@ -9,7 +9,7 @@
 /* The newest schema this program knows; the file's is in its user_version, 0 when it is empty. */
 int migrations_newest(void);
 
-/* Brings the schema from `version` to the newest, one transaction for each number. */
-bool migrations_run(sqlite3 *database, int version, struct error **error);
+/* Brings the schema from `version` to `to`, one transaction for each number. */
+bool migrations_run(sqlite3 *database, int version, int to, struct error **error);
 
 #endif

@@ -15,7 +15,7 @@ enum {
 #define CONVERSATION_NOT_PURGED                                                                              \
     " AND NOT EXISTS (SELECT 1 FROM purge WHERE account = ?1 AND kind = 'lines' AND id = ?2)"
 
-enum reading { LINES_CHANGED, GONE, HISTORY, HISTORY_AFTER, LABELLED, SEARCH, SEARCH_ONE, READINGS };
+enum reading { LINES_CHANGED, GONE, HISTORY, HISTORY_AFTER, LABELLED, SENT, SEARCH, SEARCH_ONE, READINGS };
 
 static const struct {
     const char *sql;
@@ -39,6 +39,10 @@ static const struct {
                   " FROM line INDEXED BY line_label WHERE account = ?1 AND conversation = ?2 AND label = ?3 "
                   "AND label <> ''" CONVERSATION_NOT_PURGED " ORDER BY seq DESC LIMIT 1",
                   LINE_WIDTH},
+    [SENT] = {"SELECT " LINE_COLUMNS
+              " FROM line INDEXED BY line_sent WHERE route = ?1 AND number > ?2 AND number > 0"
+              " AND delivery = 'sent'" LINE_NOT_PURGED " ORDER BY number LIMIT ?3",
+              LINE_WIDTH},
     [SEARCH] = {"SELECT " LINE_COLUMNS " FROM line WHERE account = ?1 AND seq < ?3" LINE_NOT_PURGED
                 " ORDER BY seq DESC",
                 LINE_WIDTH},
@@ -109,6 +113,7 @@ struct line_row line_of(const struct value values[LINE_WIDTH])
         .reason = (const char *)values[9].bytes.data,
         .label = (const char *)values[10].bytes.data,
         .change = values[11].number,
+        .number = (uint64_t)values[12].number,
     };
 }
 
@@ -301,6 +306,16 @@ void store_labelled(struct store *store, int64_t account, int64_t conversation, 
                               .done = done,
                               .arg = arg},
                label);
+}
+
+void store_sent_lines(struct store *store, int64_t route, uint64_t above, unsigned max, store_line_fn *line,
+                      store_done_fn *done, void *arg)
+{
+    give(store, &(struct read){.reading = SENT,
+                               .parameters = {route, (int64_t)above, bounded(max)},
+                               .line = line,
+                               .done = done,
+                               .arg = arg});
 }
 
 void store_search(struct store *store, const struct store_search *wanted, store_line_fn *line,

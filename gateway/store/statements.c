@@ -5,7 +5,7 @@
 
 #include "store/database.h"
 
-enum { STEPS = 3, PARAMETERS = 16 };
+enum { STEPS = 3, PARAMETERS = 18 };
 
 struct step {
     const char *sql;
@@ -51,25 +51,32 @@ static const struct step operations[OPERATIONS][STEPS] = {
           NULL},
          RAISE_CHANGE("?9")},
 
-    [PUT_CONVERSATION] = {{"INSERT INTO conversation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
-                           " ON CONFLICT (account, id) DO UPDATE SET contact = excluded.contact,"
-                           " open = excluded.open, read_seq = max(read_seq, excluded.read_seq),"
-                           " last_seq = max(last_seq, excluded.last_seq), closed_at = excluded.closed_at,"
-                           " avatar = excluded.avatar, state_text = excluded.state_text,"
-                           " created = excluded.created, change = excluded.change",
-                           NULL},
-                          RAISE_CHANGE("?11")},
+    [PUT_CONVERSATION] =
+        {{"INSERT INTO conversation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+          " ON CONFLICT (account, id) DO UPDATE SET contact = excluded.contact,"
+          " open = excluded.open, read_seq = max(read_seq, excluded.read_seq),"
+          " last_seq = max(last_seq, excluded.last_seq), closed_at = excluded.closed_at,"
+          " avatar = excluded.avatar, state_text = excluded.state_text,"
+          " created = excluded.created, change = excluded.change,"
+          " sealed = excluded.sealed",
+          NULL},
+         RAISE_CHANGE("?11")},
 
-    /* A salt's number must never come back, so salt_next is not lowered (protocol 00 19). A route that is
+    /* A salt's number must never come back, so salt_next is not lowered (protocol 00 19); nor a line's.
+       A route that is
        stored late, when its conversation was removed, would keep its keys and stop the next start. */
     [PUT_ROUTE] =
-        {{"INSERT INTO route SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13"
+        {{"INSERT INTO route SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+          " ?14, ?15, ?16, ?17, ?18"
           " WHERE EXISTS (SELECT 1 FROM conversation WHERE account = ?2 AND id = ?3)"
           " ON CONFLICT (id) DO UPDATE SET conversation = excluded.conversation, kind = excluded.kind,"
           " role = excluded.role, invite = excluded.invite, hash = excluded.hash,"
           " keys_wrapped = excluded.keys_wrapped, salt_next = max(salt_next, excluded.salt_next),"
           " confirmed = excluded.confirmed, closed_by_peer = excluded.closed_by_peer,"
-          " created = excluded.created, last_used = excluded.last_used"
+          " created = excluded.created, last_used = excluded.last_used,"
+          " sealing = excluded.sealing, settled = excluded.settled, context = excluded.context,"
+          " number_out = max(number_out, excluded.number_out),"
+          " number_in = max(number_in, excluded.number_in)"
           " WHERE account = excluded.account",
           "this route's conversation does not exist, or it is another account's route"}},
     [DELETE_ROUTE] = {{"DELETE FROM route WHERE id = ?2 AND account = ?1", NULL}},
@@ -83,7 +90,7 @@ static const struct step operations[OPERATIONS][STEPS] = {
 
     [PUT_LINE] = {{"UPDATE conversation SET last_seq = max(last_seq, ?2) WHERE account = ?1 AND id = ?3",
                    "the conversation of this line does not exist"},
-                  {"INSERT INTO line VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)", NULL},
+                  {"INSERT INTO line VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)", NULL},
                   {"UPDATE counter SET last_seq = max(last_seq, ?2), last_change = max(last_change, ?12)"
                    " WHERE account = ?1",
                    NULL}},
@@ -96,6 +103,15 @@ static const struct step operations[OPERATIONS][STEPS] = {
                   {"INSERT OR IGNORE INTO salt VALUES (?1, ?2)", NULL}},
     [SET_SALT_NEXT] = {{"UPDATE route SET salt_next = max(salt_next, ?2) WHERE id = ?1",
                         "this route does not exist"}},
+
+    [SET_NUMBER] = {{"UPDATE line SET delivery = 'sent', reason = '', route = ?3, number = ?4, change = ?5"
+                     " WHERE account = ?1 AND seq = ?2 AND direction = 'out' AND delivery = 'queued'",
+                     "this line does not exist, or is not queued"},
+                    RAISE_CHANGE("?5")},
+    [RAISE_NUMBER_OUT] = {{"UPDATE route SET number_out = max(number_out, ?2) WHERE id = ?1",
+                           "this route does not exist"}},
+    [RAISE_NUMBER_IN] = {{"UPDATE route SET number_in = max(number_in, ?2) WHERE id = ?1",
+                          "this route does not exist"}},
 
     [REMOVE_CONTACT] = {{"DELETE FROM contact WHERE account = ?1 AND id = ?2", NULL},
                         {"INSERT OR IGNORE INTO gone VALUES (?1, 'contact', ?2, ?3)", NULL},

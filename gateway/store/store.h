@@ -106,7 +106,7 @@ struct route_row {
     uint8_t hash[20];
     struct bytes keys_wrapped; /* chat key, salt key and root, under the account key */
     uint64_t salt_next;        /* below 2^63; never lowered by a put */
-    const char *sealing;       /* never, may, must (SEALED.md §4) */
+    const char *sealing;       /* never, may, must (SEALED.md §4); of a route older than sealed chat: may */
     bool settled;              /* sealed: hash and key of the invite are wiped */
     uint8_t context[32];       /* C of SEALED.md §3 */
     uint64_t number_out;       /* sealed: highest number of an own line; never lowered by a put */
@@ -132,7 +132,7 @@ struct line_row {
     int64_t conversation;
     int64_t route;         /* 0: none yet */
     const char *direction; /* in, out, note (of the gateway, shown in the conversation) */
-    uint64_t number; /* sealed: in its direction of the route, unique there; 0: none */
+    uint64_t number;       /* sealed: in its direction of the route, unique there; 0: none */
     struct bytes text;     /* UTF-8; kept byte by byte if it is not */
     int64_t time;          /* when stored here */
     int64_t peer_time;     /* what the sender's clock said; 0: own line */
@@ -163,7 +163,8 @@ struct store_loader {
     void (*client)(void *arg, const struct client_row *row);
     /* Own lines still queued, in order: they must go out after a restart. */
     void (*queued_line)(void *arg, const struct line_row *row);
-    /* Own lines with a number that are `sent`, by route and number: they are sent until they are delivered. */
+    /* Own lines with a number that are `sent`, by route and number: they are sent until they are delivered.
+     */
     void (*sent_line)(void *arg, const struct line_row *row);
     /* Salts of a route's received lines. */
     void (*salt)(void *arg, int64_t route, uint64_t salt);
@@ -214,8 +215,9 @@ void store_set_delivery(struct store_batch *batch, int64_t account, int64_t seq,
 /* Salts of an existing route; one that is there already is no error. */
 void store_put_salts(struct store_batch *batch, int64_t route, const uint64_t *salts, size_t count);
 void store_set_salt_next(struct store_batch *batch, int64_t route, uint64_t salt_next);
-/* An own line that was queued leaves on a sealed route: its number, route and delivery `sent`; the route's
- * number_out is raised to it. */
+/* An own line that is queued leaves on a sealed route: its number, route and delivery `sent`; the route's
+ * number_out is raised to it. ERROR_NOT_FOUND when the line is not queued, ERROR_EXISTS when the number is
+ * taken. */
 void store_set_number(struct store_batch *batch, int64_t account, int64_t seq, int64_t route, uint64_t number,
                       int64_t change);
 /* A number that was received without a line: raises the route's number_in. (store_put_line() of a received
@@ -255,6 +257,10 @@ void store_history(struct store *store, int64_t account, int64_t conversation, i
 /* Lines of a conversation, oldest first, with seq > after, at most max. */
 void store_history_after(struct store *store, int64_t account, int64_t conversation, int64_t after,
                          unsigned max, store_line_fn *line, store_done_fn *done, void *arg);
+/* Own lines of a route that are `sent` with a number > above, by number, at most max: for who had no memory
+ * to keep them. */
+void store_sent_lines(struct store *store, int64_t route, uint64_t above, unsigned max, store_line_fn *line,
+                      store_done_fn *done, void *arg);
 /* The newest line of a conversation with this label, if there is one. */
 void store_labelled(struct store *store, int64_t account, int64_t conversation, const char *label,
                     store_line_fn *line, store_done_fn *done, void *arg);

@@ -149,8 +149,12 @@ static inline struct conversation_row some_conversation(int64_t account, int64_t
 
 static inline struct route_row some_route(int64_t account, int64_t id, int64_t conversation)
 {
-    return (struct route_row){
-        .id = id, .account = account, .conversation = conversation, .kind = "classic", .role = "guest"};
+    return (struct route_row){.id = id,
+                              .account = account,
+                              .conversation = conversation,
+                              .kind = "classic",
+                              .role = "guest",
+                              .sealing = "may"};
 }
 
 static inline struct line_row some_line(int64_t account, int64_t seq, int64_t conversation, const char *text)

@@ -2,9 +2,12 @@
 #include "store_test.h"
 
 #include <fcntl.h>
+#include <openssl/sha.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+
+#include "store/migrations.h"
 
 static int begin(void **state)
 {
@@ -167,28 +170,142 @@ static void test_newer_schema(void **state)
     assert_refused(*state, ERROR_INVALID, "newer retrogate (schema 999");
 }
 
+/* What a file of an older version holds, as the loader gives it. */
+struct older {
+    unsigned passwords, conversations, routes, queued, sent;
+};
+
 static void note_password(void *arg, const struct app_password_row *row)
 {
     assert_int_equal(row->idle, 0);
-    ++*(unsigned *)arg;
+    ((struct older *)arg)->passwords++;
 }
 
-/* A file of the first version, as its program left it. */
-static void test_older_schema(void **state)
+static void note_conversation(void *arg, const struct conversation_row *row)
+{
+    assert_false(row->sealed);
+    assert_int_equal(row->last_seq, 2);
+    assert_int_equal(row->change, 9);
+    ((struct older *)arg)->conversations++;
+}
+
+static void note_route(void *arg, const struct route_row *row)
+{
+    static const uint8_t nothing[32];
+    assert_string_equal(row->kind, "classic");
+    assert_string_equal(row->sealing, "may");
+    assert_false(row->settled);
+    assert_memory_equal(row->context, nothing, 32);
+    assert_int_equal(row->number_out, 0);
+    assert_int_equal(row->number_in, 0);
+    assert_int_equal(row->hash[19], 0x77);
+    assert_true(bytes_equal(row->keys_wrapped, bytes_of_string("keys")));
+    assert_int_equal(row->salt_next, 10);
+    assert_true(row->confirmed && !row->closed_by_peer);
+    assert_int_equal(row->created, 11);
+    assert_int_equal(row->last_used, 12);
+    ((struct older *)arg)->routes++;
+}
+
+static void note_queued(void *arg, const struct line_row *row)
+{
+    assert_int_equal(row->number, 0);
+    assert_int_equal(row->seq, 2);
+    assert_true(bytes_equal(row->text, bytes_of_string("later")));
+    ((struct older *)arg)->queued++;
+}
+
+static void note_sent(void *arg, const struct line_row *row)
+{
+    (void)row;
+    ((struct older *)arg)->sent++;
+}
+
+/* A file of that version, made by the statements that made it then. */
+static void make_older(struct place *place, int version)
+{
+    static const char rows[] =
+        "PRAGMA application_id = 0x72747267;"
+        "INSERT INTO account VALUES (1, 'alice', '', zeroblob(20), x'', x'', x'', '{}', 1, 0, 0);"
+        "INSERT INTO counter VALUES (1, 2, 9);"
+        "INSERT INTO app_password (account, id, label, scope, sha256, scram, created, last_used)"
+        " VALUES (1, 7, 'phone', '*', zeroblob(32), 's', 8, 9);"
+        "INSERT INTO conversation VALUES (1, 1, 1, 1, 0, 2, 0, '', '', 3, 9);"
+        "INSERT INTO route VALUES (5, 1, 1, 'classic', 'guest', 6,"
+        " x'0000000000000000000000000000000000000077', CAST('keys' AS BLOB), 10, 1, 0, 11, 12);"
+        "INSERT INTO line VALUES (1, 1, 1, 5, 'out', 'now', 4, 0, 'sent', '', '', 8);"
+        "INSERT INTO line VALUES (1, 2, 1, 0, 'out', 'later', 5, 0, 'queued', 'no tunnel', '', 9);";
+    char path[256];
+    sqlite3 *database;
+    struct error *error = NULL;
+    path_in(path, place, "retrogate.db");
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    assert_true(migrations_run(database, 0, version, &error));
+    assert_int_equal(sqlite3_exec(database, rows, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(database), SQLITE_OK);
+}
+
+static void test_older_schemas(void **state)
 {
     struct place *place = *state;
-    static const struct store_loader loader = {.app_password = note_password};
-    unsigned passwords = 0;
-    make_database(place);
-    run_sql(place, "DROP INDEX line_label; DROP INDEX conversation_avatar;"
-                   "ALTER TABLE app_password DROP COLUMN idle; PRAGMA user_version = 1;"
-                   "INSERT INTO app_password VALUES (1, 7, 'phone', '*', zeroblob(32), 's', 8, 9)");
-    place_open_with(place, &loader, &passwords);
-    assert_int_equal(passwords, 1);
-    struct app_password_row row = {.id = 8, .account = 1, .label = "", .scope = "*", .scram = "", .idle = 10};
-    struct store_batch *batch = store_begin(place->store);
-    store_put_app_password(batch, &row);
-    commit_good(place, batch);
+    static const struct store_loader loader = {.app_password = note_password,
+                                               .conversation = note_conversation,
+                                               .route = note_route,
+                                               .queued_line = note_queued,
+                                               .sent_line = note_sent};
+    char path[256];
+    path_in(path, place, "retrogate.db");
+    for (int version = 1; version < migrations_newest(); version++) {
+        struct older older = {0};
+        make_older(place, version);
+        place_open_with(place, &loader, &older);
+        assert_int_equal(older.passwords, 1);
+        assert_int_equal(older.conversations, 1);
+        assert_int_equal(older.routes, 1);
+        assert_int_equal(older.queued, 1);
+        assert_int_equal(older.sent, 0); /* classic: nobody can tell its fate */
+        struct lines lines = {0};
+        store_history(place->store, 1, 1, INT64_MAX, 10, note_line, lines_done, &lines);
+        lines_wait(place, &lines);
+        assert_int_equal(lines.count, 2);
+        assert_string_equal(lines.delivery, "sent");
+        struct store_batch *batch = store_begin(place->store);
+        store_set_number(batch, 1, 2, 5, 1, 10);
+        commit_good(place, batch);
+        place_close(place);
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
+/* A migration that was released is not changed: what it leaves is what it left then. */
+static void test_released_schema(void **state)
+{
+    static const char *const released[] = {
+        "a50396f63e8a7ac1d75bbfbbf02cbf0bc8c31fc215400b8cae51f79aefb77690",
+        "2925d3d1f9e3f8e0e175b6364b38655c8f8f0156d1f0f1692663c18869fa1262",
+    };
+    (void)state;
+    for (int version = 1; version <= 2; version++) {
+        sqlite3 *database;
+        sqlite3_stmt *statement;
+        struct error *error = NULL;
+        uint8_t digest[32];
+        char text[65];
+        assert_int_equal(sqlite3_open(":memory:", &database), SQLITE_OK);
+        assert_true(migrations_run(database, 0, version, &error));
+        assert_int_equal(
+            sqlite3_prepare_v2(database,
+                               "SELECT group_concat(sql) FROM"
+                               " (SELECT sql FROM sqlite_schema WHERE sql <> '' ORDER BY type, name)",
+                               -1, &statement, NULL),
+            SQLITE_OK);
+        assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+        SHA256(sqlite3_column_text(statement, 0), (size_t)sqlite3_column_bytes(statement, 0), digest);
+        hex_lower(text, digest, sizeof digest);
+        assert_string_equal(text, released[version - 1]);
+        sqlite3_finalize(statement);
+        sqlite3_close(database);
+    }
 }
 
 /* What a killed process left in the log is neither lost nor taken over by a program that refuses the file. */
@@ -322,7 +439,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_one_process_a_directory, begin, end),
         cmocka_unit_test_setup_teardown(test_a_directory_behind_a_link, begin, end),
         cmocka_unit_test_setup_teardown(test_newer_schema, begin, end),
-        cmocka_unit_test_setup_teardown(test_older_schema, begin, end),
+        cmocka_unit_test_setup_teardown(test_older_schemas, begin, end),
+        cmocka_unit_test_setup_teardown(test_released_schema, begin, end),
         cmocka_unit_test_setup_teardown(test_newer_schema_in_the_log, begin, end),
         cmocka_unit_test_setup_teardown(test_another_programs_file, begin, end),
         cmocka_unit_test_setup_teardown(test_not_a_database, begin, end),

@@ -197,7 +197,7 @@ static void test_pieces_are_small(void **state)
     assert_true(
         database_run(database,
                      "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)"
-                     " INSERT INTO line SELECT 1, i, 7, 0, 'in', 'x', 0, 0, 'received', '', '', i FROM n;"
+                     " INSERT INTO line SELECT 1, i, 7, 0, 'in', 'x', 0, 0, 'received', '', '', i, 0 FROM n;"
                      "INSERT INTO purge VALUES ('lines', 1, 7);",
                      NULL));
     int64_t left = 1000;

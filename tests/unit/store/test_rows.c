@@ -63,18 +63,20 @@ static void on_contact(void *arg, const struct contact_row *row)
 
 static void on_conversation(void *arg, const struct conversation_row *row)
 {
-    say(arg, "conversation %lld %lld %lld %d %lld %lld %lld %lld %s %s %lld %lld\n", (long long)row->id,
+    say(arg, "conversation %lld %lld %lld %d %lld %lld %lld %lld %s %s %lld %lld %d\n", (long long)row->id,
         (long long)row->account, (long long)row->contact, row->open, (long long)row->read_seq,
         (long long)row->last_seq, (long long)row->unread, (long long)row->closed_at, row->avatar,
-        row->state_text, (long long)row->created, (long long)row->change);
+        row->state_text, (long long)row->created, (long long)row->change, row->sealed);
 }
 
 static void on_route(void *arg, const struct route_row *row)
 {
-    say(arg, "route %lld %lld %lld %s %s %lld %d %s %llu %d %d %lld %lld\n", (long long)row->id,
-        (long long)row->account, (long long)row->conversation, row->kind, row->role, (long long)row->invite,
-        row->hash[19], str(row->keys_wrapped), (unsigned long long)row->salt_next, row->confirmed,
-        row->closed_by_peer, (long long)row->created, (long long)row->last_used);
+    say(arg, "route %lld %lld %lld %s %s %lld %d %s %llu %d %d %lld %lld %s %d %d %llu %llu\n",
+        (long long)row->id, (long long)row->account, (long long)row->conversation, row->kind, row->role,
+        (long long)row->invite, row->hash[19], str(row->keys_wrapped), (unsigned long long)row->salt_next,
+        row->confirmed, row->closed_by_peer, (long long)row->created, (long long)row->last_used, row->sealing,
+        row->settled, row->context[31], (unsigned long long)row->number_out,
+        (unsigned long long)row->number_in);
 }
 
 static void on_invite(void *arg, const struct invite_row *row)
@@ -93,10 +95,16 @@ static void on_client(void *arg, const struct client_row *row)
 
 static void on_queued_line(void *arg, const struct line_row *row)
 {
-    say(arg, "line %lld %lld %lld %lld %s %s %lld %lld %s %s %s %lld\n", (long long)row->account,
+    say(arg, "line %lld %lld %lld %lld %s %s %lld %lld %s %s %s %lld %llu\n", (long long)row->account,
         (long long)row->seq, (long long)row->conversation, (long long)row->route, row->direction,
         str(row->text), (long long)row->time, (long long)row->peer_time, row->delivery, row->reason,
-        row->label, (long long)row->change);
+        row->label, (long long)row->change, (unsigned long long)row->number);
+}
+
+static void on_sent_line(void *arg, const struct line_row *row)
+{
+    say(arg, "sent-line %lld %lld %llu %s\n", (long long)row->seq, (long long)row->route,
+        (unsigned long long)row->number, str(row->text));
 }
 
 static void on_salt(void *arg, int64_t route, uint64_t salt)
@@ -120,6 +128,7 @@ static const struct store_loader loader = {
     .invite = on_invite,
     .client = on_client,
     .queued_line = on_queued_line,
+    .sent_line = on_sent_line,
     .salt = on_salt,
     .highest_id = on_highest_id,
 };
@@ -209,6 +218,7 @@ static void put_one_of_each(struct store_batch *batch)
                                             .read_seq = 19,
                                             .last_seq = 20,
                                             .closed_at = 21,
+                                            .sealed = true,
                                             .avatar = "",
                                             .state_text = "away",
                                             .created = 22,
@@ -222,6 +232,11 @@ static void put_one_of_each(struct store_batch *batch)
                               .hash[19] = 24,
                               .keys_wrapped = s("rk"),
                               .salt_next = 25,
+                              .sealing = "must",
+                              .settled = true,
+                              .context[31] = 37,
+                              .number_out = 38,
+                              .number_in = 39,
                               .confirmed = true,
                               .created = 26,
                               .last_used = 27};
@@ -278,11 +293,11 @@ static void test_all_rows_come_back(void **state)
                                      "account 1 alice $y$ 8 ak kw ap {} 9 34 36 12 1\n"
                                      "app 2 1 phone irc 13 SCRAM 14 15 16\n"
                                      "contact 3 1 carol Carol 16 ck always 17 18\n"
-                                     "conversation 4 1 3 1 19 34 0 21  away 22 23\n"
-                                     "route 5 1 4 classic inviter 6 24 rk 25 1 0 26 27\n"
+                                     "conversation 4 1 3 1 19 34 0 21  away 22 23 1\n"
+                                     "route 5 1 4 classic inviter 6 24 rk 25 1 0 26 27 must 1 37 38 39\n"
                                      "invite 6 1 3 1 li 28 -1 open 1 0 29 30\n"
                                      "client 1 irc/phone 9 31 32 33\n"
-                                     "line 1 34 4 5 out hello 35 0 queued no tunnel x1 36\n"
+                                     "line 1 34 4 5 out hello 35 0 queued no tunnel x1 36 0\n"
                                      "salt 5 ffffffffffffffff\n"
                                      "salt 5 7\n"
                                      "highest 6\n");
@@ -319,8 +334,8 @@ static void test_put_changes_a_row(void **state)
     assert_non_null(strstr(loaded.text, "contact 3 1 carol-2 "));
     /* Counters and positions only rise. */
     assert_non_null(strstr(loaded.text, "account 1 alice  0    {} 1 34 42 0 0\n"));
-    assert_non_null(strstr(loaded.text, "conversation 4 1 1 0 19 34 2 0   0 41\n"));
-    assert_non_null(strstr(loaded.text, "route 5 1 4 classic guest 0 0  1000 0 0 0 0\n"));
+    assert_non_null(strstr(loaded.text, "conversation 4 1 1 0 19 34 2 0   0 41 0\n"));
+    assert_non_null(strstr(loaded.text, "route 5 1 4 classic guest 0 0  1000 0 0 0 0 may 0 0 38 39\n"));
     assert_null(strstr(loaded.text, "line "));
 }
 
@@ -392,6 +407,15 @@ static void test_wrong_words_are_refused(void **state)
     REFUSED(place, ERROR_INVALID, store_put_route(batch, &route));
     route = some_route(1, 5, 1);
     route.salt_next = (uint64_t)INT64_MAX + 1;
+    REFUSED(place, ERROR_INVALID, store_put_route(batch, &route));
+    route = some_route(1, 5, 1);
+    route.sealing = "maybe";
+    REFUSED(place, ERROR_INVALID, store_put_route(batch, &route));
+    route = some_route(1, 5, 1);
+    route.number_out = (uint64_t)1 << 48;
+    REFUSED(place, ERROR_INVALID, store_put_route(batch, &route));
+    route = some_route(1, 5, 1);
+    route.number_in = UINT64_MAX;
     REFUSED(place, ERROR_INVALID, store_put_route(batch, &route));
     route = some_route(1, 5, 99); /* of a conversation that was removed */
     REFUSED(place, ERROR_NOT_FOUND, store_put_route(batch, &route));
