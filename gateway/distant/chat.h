@@ -65,7 +65,8 @@ struct chat_options {
     bool sealed;               /* the root is stored; then sealing is MUST */
     bool settled;              /* and hash and key of the invite are wiped */
     uint8_t root[32];          /* S, when sealed */
-    uint8_t context[32];       /* C of SEALED.md §3; zeros when settled */
+    uint8_t claim[32];         /* inviter: N of the guest, when sealed and not settled */
+    uint8_t context[32];       /* C of SEALED.md §3; zeros: unknown, stays classic; zeros when settled */
     uint8_t own[20], peer[20]; /* fingerprints of the account's and the contact's key */
     uint64_t number_assigned;  /* highest number of an own line */
     uint64_t number_acked;     /* all up to it are delivered */
@@ -95,7 +96,8 @@ enum chat_output_kind {
     CHAT_UNSERVE,     /* answer for `hash` no more; its tunnels end */
     CHAT_WANT,        /* ask the router for tunnels to `hash`; `urgent`: a person waits, else lines wait */
     CHAT_STOP,        /* stop asking for `hash`; its tunnels end */
-    CHAT_ROOT, /* `secret` (32): store it as the route's root, and that it is sealed; `settled`: and wipe hash
+    CHAT_BEHIND,      /* our store is an old backup: own lines queued before the start may have been sent */
+    CHAT_ROOT, /* `secret` (32; inviter: root, then claim, 64): store it as the route's root, and that it is sealed; `settled`: and wipe hash
                   and key of the invite in the same commit. Then chat_root_stored() */
     CHAT_SETTLED,       /* wipe hash and key of the invite in the store; the offer has ended */
     CHAT_CLOSE_TUNNEL,  /* give `tunnel` up */
