@@ -213,6 +213,11 @@ void store_set_number_in(struct store_batch *batch, int64_t route, uint64_t numb
     raise_number(batch, route, RAISE_NUMBER_IN, number);
 }
 
+void store_set_number_out(struct store_batch *batch, int64_t route, uint64_t number)
+{
+    raise_number(batch, route, RAISE_NUMBER_OUT, number);
+}
+
 void store_remove(struct store_batch *batch, int64_t account, const char *kind, int64_t id, int64_t change)
 {
     static const struct {

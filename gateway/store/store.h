@@ -223,6 +223,9 @@ void store_set_number(struct store_batch *batch, int64_t account, int64_t seq, i
 /* A number that was received without a line: raises the route's number_in. (store_put_line() of a received
  * line with a number does so too, and of an own one raises number_out.) */
 void store_set_number_in(struct store_batch *batch, int64_t route, uint64_t number);
+/* A number that was given to an own line whose commit failed: raises the route's number_out, so that it is never
+ * used again. */
+void store_set_number_out(struct store_batch *batch, int64_t route, uint64_t number);
 /* Removes a contact, conversation or invite (kind: "contact", "conversation", "invite") and keeps a tombstone
  * under this change number, so that clients with an old cursor learn of it. A conversation takes its lines
  * and routes with it.

@@ -148,10 +148,16 @@ static void test_numbers_only_rise(void **state)
     route.number_in = 5;
     store_put_route(batch, &route);
     store_set_number_in(batch, ROUTE, 6);
+    store_set_number_out(batch, ROUTE, 7);
     commit_good(place, batch);
     struct found found = reload(place);
     assert_int_equal(found.in, 20);
     assert_int_equal(found.out, 30);
+
+    batch = store_begin(place->store);
+    store_set_number_out(batch, ROUTE, 31);
+    commit_good(place, batch);
+    assert_int_equal(reload(place).out, 31);
 
     batch = store_begin(place->store);
     store_set_number_in(batch, ROUTE, number_limit);
