@@ -238,11 +238,12 @@ static const char second[] =
     "CREATE INDEX line_label ON line (account, conversation, label, seq) WHERE label <> '';"
     "CREATE INDEX conversation_avatar ON conversation (account, avatar) WHERE avatar <> '';";
 
-/* Sealed chat. Numbers have 48 bits. A line that waits for its acknowledgement is in line_sent; that is at
-   most one window for a route, and empty when nothing is on its way. */
+/* Sealed chat. Routes of before have no context, without which nobody can tell for which invite an
+   announcement is: they stay classic. Numbers have 48 bits. A line that waits for its acknowledgement is in
+   line_sent; that is at most one window for a route, and empty when nothing is on its way. */
 static const char third[] =
     "ALTER TABLE conversation ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0 CHECK (sealed IN (0, 1));"
-    "ALTER TABLE route ADD COLUMN sealing TEXT NOT NULL DEFAULT 'may'"
+    "ALTER TABLE route ADD COLUMN sealing TEXT NOT NULL DEFAULT 'never'"
     " CHECK (sealing IN ('never', 'may', 'must'));"
     "ALTER TABLE route ADD COLUMN settled INTEGER NOT NULL DEFAULT 0 CHECK (settled IN (0, 1));"
     "ALTER TABLE route ADD COLUMN context BLOB NOT NULL"

@@ -106,7 +106,7 @@ struct route_row {
     uint8_t hash[20];
     struct bytes keys_wrapped; /* chat key, salt key and root, under the account key */
     uint64_t salt_next;        /* below 2^63; never lowered by a put */
-    const char *sealing;       /* never, may, must (SEALED.md §4); of a route older than sealed chat: may */
+    const char *sealing;       /* never, may, must (SEALED.md §4); of a route older than it: never */
     bool settled;              /* sealed: hash and key of the invite are wiped */
     uint8_t context[32];       /* C of SEALED.md §3 */
     uint64_t number_out;       /* sealed: highest number of an own line; never lowered by a put */
@@ -223,8 +223,8 @@ void store_set_number(struct store_batch *batch, int64_t account, int64_t seq, i
 /* A number that was received without a line: raises the route's number_in. (store_put_line() of a received
  * line with a number does so too, and of an own one raises number_out.) */
 void store_set_number_in(struct store_batch *batch, int64_t route, uint64_t number);
-/* A number that was given to an own line whose commit failed: raises the route's number_out, so that it is never
- * used again. */
+/* A number that was given to an own line whose commit failed: raises the route's number_out, so that it is
+ * never used again. */
 void store_set_number_out(struct store_batch *batch, int64_t route, uint64_t number);
 /* Removes a contact, conversation or invite (kind: "contact", "conversation", "invite") and keeps a tombstone
  * under this change number, so that clients with an old cursor learn of it. A conversation takes its lines

@@ -56,14 +56,19 @@ static void on_done(void *arg, const struct error *error)
 
 static char text[TEXT];
 
-static struct store_batch *line_batch(struct store *store, int64_t seq)
+/* What a line is in: its direction of a sealed route, or no route. */
+static struct store_batch *line_batch(struct store *store, int64_t seq, const char *direction,
+                                      uint64_t number)
 {
+    bool own = strcmp(direction, "out") == 0;
     struct line_row line = {.account = 1,
                             .seq = seq,
                             .conversation = 1,
-                            .direction = "in",
+                            .direction = direction,
+                            .route = number > 0 ? 1 : 0,
+                            .number = number,
                             .text = bytes_of(text, sizeof text),
-                            .delivery = "received",
+                            .delivery = own ? "sent" : "received",
                             .reason = "",
                             .label = "",
                             .change = seq};
@@ -102,7 +107,7 @@ static void single_lines(uv_loop_t *loop, struct store *store, int fd, int64_t *
     for (size_t i = 0; i < ROUNDS; i++) {
         uint64_t end = 0, start = uv_hrtime();
         answers = 0;
-        store_commit(line_batch(store, ++*seq), on_done, &end);
+        store_commit(line_batch(store, ++*seq, "in", 0), on_done, &end);
         wait_for(loop, 1);
         commit[i] = end - start;
         same[i] = bare_write(fd, frame, sizeof frame, &at);
@@ -125,7 +130,7 @@ static void bulk_lines(uv_loop_t *loop, struct store *store, int fd, int64_t *se
     uint64_t start = uv_hrtime();
     answers = 0;
     for (unsigned i = 0; i < BULK; i++) {
-        store_commit(line_batch(store, ++*seq), on_done, NULL);
+        store_commit(line_batch(store, ++*seq, "in", 0), on_done, NULL);
         if ((i + 1) % BULK_TURN == 0)
             wait_for(loop, i + 1);
     }
@@ -139,6 +144,36 @@ static void bulk_lines(uv_loop_t *loop, struct store *store, int fd, int64_t *se
     double bare_s = (double)(uv_hrtime() - start) / 1e9;
     printf("in bulk     %.0f lines/s in turns of %d, a bare file %.0f lines/s (ratio %.3f)\n", BULK / store_s,
            BULK_TURN, BULK / bare_s, bare_s / store_s);
+}
+
+/* The far end of a sealed line, and this end: the line, then its receipt. */
+static void sealed_lines(uv_loop_t *loop, struct store *store, int64_t *seq)
+{
+    uint64_t start = uv_hrtime();
+    answers = 0;
+    for (unsigned i = 0; i < BULK; i++) {
+        store_commit(line_batch(store, ++*seq, "in", i + 1), on_done, NULL);
+        if ((i + 1) % BULK_TURN == 0)
+            wait_for(loop, i + 1);
+    }
+    double received_s = (double)(uv_hrtime() - start) / 1e9;
+    start = uv_hrtime();
+    answers = 0;
+    for (unsigned i = 0; i < BULK; i += BULK_TURN) {
+        int64_t first = *seq + 1;
+        for (unsigned j = 0; j < BULK_TURN; j++)
+            store_commit(line_batch(store, ++*seq, "out", i + j + 1), on_done, NULL);
+        wait_for(loop, answers + BULK_TURN);
+        struct store_batch *receipts = store_begin(store);
+        must(receipts != NULL, "batch");
+        for (int64_t line = first; line <= *seq; line++)
+            store_set_delivery(receipts, 1, line, "delivered", "", 1, *seq + line);
+        store_commit(receipts, on_done, NULL);
+        wait_for(loop, answers + 1);
+    }
+    double sent_s = (double)(uv_hrtime() - start) / 1e9;
+    printf("sealed      %.0f lines/s received, %.0f lines/s sent and delivered\n", BULK / received_s,
+           BULK / sent_s);
 }
 
 static unsigned rows;
@@ -182,12 +217,16 @@ int main(int count, char **arguments)
     struct store_batch *batch = store_begin(store);
     store_put_account(batch, &account);
     store_put_conversation(batch, &conversation);
+    struct route_row route = {
+        .id = 1, .account = 1, .conversation = 1, .kind = "sealed", .role = "guest", .sealing = "must"};
+    store_put_route(batch, &route);
     store_commit(batch, on_done, NULL);
     wait_for(&loop, 1);
     memset(text, 'x', sizeof text);
 
     single_lines(&loop, store, fd, &seq);
     bulk_lines(&loop, store, fd, &seq);
+    sealed_lines(&loop, store, &seq);
     history(&loop, store, seq);
 
     store_close(store);

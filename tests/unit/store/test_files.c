@@ -193,7 +193,7 @@ static void note_route(void *arg, const struct route_row *row)
 {
     static const uint8_t nothing[32];
     assert_string_equal(row->kind, "classic");
-    assert_string_equal(row->sealing, "may");
+    assert_string_equal(row->sealing, "never");
     assert_false(row->settled);
     assert_memory_equal(row->context, nothing, 32);
     assert_int_equal(row->number_out, 0);
