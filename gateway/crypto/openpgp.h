@@ -51,13 +51,16 @@ bool openpgp_portable_block(struct buffer *out, const struct openpgp_key *key, s
                             const uint8_t digest[32], struct bytes rsa_value);
 
 /* --- signatures over documents (v4, type 0x00, RSA, SHA-256): the hashed part with creation time, issuer's
- * id, expiry and one text notation, and what goes into SHA-256 is the document followed by `trailer`. */
+ * id, expiry and up to two text notations, and what goes into SHA-256 is the document followed by `trailer`.
+ */
+struct openpgp_note {
+    const char *name, *value;
+};
 struct openpgp_signing {
     uint8_t issuer[8];
     uint32_t created;
-    uint32_t expires;     /* seconds after `created`; 0: never */
-    const char *notation; /* name; NULL: none */
-    const char *value;
+    uint32_t expires;                 /* seconds after `created`; 0: never */
+    struct openpgp_note notations[2]; /* a name of NULL: none */
 };
 bool openpgp_signature_input(struct buffer *hashed, struct buffer *trailer,
                              const struct openpgp_signing *signing);

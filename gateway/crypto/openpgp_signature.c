@@ -89,15 +89,15 @@ bool openpgp_portable_block(struct buffer *out, const struct openpgp_key *key, s
     return good;
 }
 
-static bool write_notation(struct buffer *out, const char *name, const char *value)
+static bool write_notation(struct buffer *out, const struct openpgp_note *note)
 {
     struct buffer body = buffer_make(190);
-    size_t name_size = strlen(name), value_size = strlen(value);
+    size_t name_size = strlen(note->name), value_size = strlen(note->value);
     buffer_u32(&body, 0x80000000U); /* text */
     buffer_u16(&body, (uint16_t)name_size);
     buffer_u16(&body, (uint16_t)value_size);
-    buffer_append(&body, name, name_size);
-    bool good = buffer_append(&body, value, value_size);
+    buffer_append(&body, note->name, name_size);
+    bool good = buffer_append(&body, note->value, value_size);
     if (good)
         write_subpacket(out, SUBPACKET_NOTATION, body.memory, buffer_size(&body));
     buffer_free(&body);
@@ -110,8 +110,9 @@ bool openpgp_signature_input(struct buffer *hashed, struct buffer *trailer,
     size_t begin = begin_hashed(hashed, TYPE_DOCUMENT, signing->created, signing->issuer);
     if (signing->expires != 0)
         write_number(hashed, SUBPACKET_EXPIRES, signing->expires);
-    if (signing->notation && !write_notation(hashed, signing->notation, signing->value))
-        return false;
+    for (size_t i = 0; i < sizeof(signing->notations) / sizeof(signing->notations[0]); i++)
+        if (signing->notations[i].name && !write_notation(hashed, &signing->notations[i]))
+            return false;
     return end_hashed(hashed, begin, trailer);
 }
 

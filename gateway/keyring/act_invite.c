@@ -9,6 +9,12 @@
 enum { HASH_SIZE = 20, KEY_SIZE = 16, SIGNED_SIZE = HASH_SIZE + KEY_SIZE + 8, SIGNATURE_SIZE_MAX = 800 };
 enum { BLOCK_SIZE_MAX = 64 * 1024, BLOB_SIZE_MAX = 8 * 1024, PLAIN_SIZE_MAX = 4096, TYPE_DOCUMENT = 0 };
 
+static const char *const sealings[] = {
+    [KEYRING_SEALING_NONE] = NULL,
+    [KEYRING_SEALING_SUPPORTED] = "supported",
+    [KEYRING_SEALING_ONLY] = "only",
+};
+
 static bool sign_invite(struct worker *worker, const struct request *request, const char *home,
                         const struct openpgp_key *to, struct buffer *plain, struct error **error)
 {
@@ -23,8 +29,9 @@ static bool sign_invite(struct worker *worker, const struct request *request, co
     if (good) {
         struct openpgp_signing signing = {.created = (uint32_t)now,
                                           .expires = (uint32_t)(request->expires - now),
-                                          .notation = KEYRING_NOTATION_ADDRESSEE,
-                                          .value = addressee};
+                                          .notations[0] = {KEYRING_NOTATION_ADDRESSEE, addressee}};
+        if (sealings[request->sealing])
+            signing.notations[1] = (struct openpgp_note){KEYRING_NOTATION_SEALED, sealings[request->sealing]};
         memcpy(signing.issuer, own.id, sizeof(own.id));
         buffer_append(plain, request->hash, HASH_SIZE);
         buffer_append(plain, request->key, KEY_SIZE);
@@ -48,8 +55,6 @@ bool act_invite_new(struct worker *worker, const struct request *request, const 
     plain.secret = true;
     bool good = worker_foreign_key(request->key_block, &block, &to, error) ||
                 error_prefix(error, "the addressee's key");
-    if (good && request->sealed_only)
-        good = error_set(error, ERROR_INVALID, "invites for sealed chat only are not made yet");
     good = good && sign_invite(worker, request, home, &to, &plain, error) &&
            openpgp_encrypt(&result->link_blob, &to, buffer_view(&plain), &random_system, error);
     buffer_free(&block);
@@ -99,6 +104,9 @@ static bool check_addressee(const struct openpgp_signature_info *info, const str
     if (!bytes_equal(value, bytes_of_string(expected)))
         return error_set(error, ERROR_DENIED, "the invite was made for somebody else and passed on");
     result->answer.addressee_bound = true;
+    result->answer.sealed = openpgp_notation(info, KEYRING_NOTATION_SEALED, &value);
+    result->answer.sealed_only =
+        result->answer.sealed && bytes_equal(value, bytes_of_string(sealings[KEYRING_SEALING_ONLY]));
     return true;
 }
 
@@ -108,7 +116,7 @@ static bool check_invite(struct worker *worker, const struct request *request, s
     struct buffer block = buffer_make(BLOCK_SIZE_MAX);
     struct openpgp_key inviter;
     struct openpgp_signature_info info;
-    struct bytes header = bytes_of(plain.data, SIGNED_SIZE), value;
+    struct bytes header = bytes_of(plain.data, SIGNED_SIZE);
     struct bytes signature = bytes_of(plain.data + SIGNED_SIZE, plain.size - SIGNED_SIZE);
     bool good = worker_foreign_key(request->key_block, &block, &inviter, error) ||
                 error_prefix(error, "the inviter's key");
@@ -123,9 +131,6 @@ static bool check_invite(struct worker *worker, const struct request *request, s
     if (good) {
         memcpy(result->answer.fingerprint, inviter.fingerprint, sizeof(inviter.fingerprint));
         result->answer.expires = info.expires ? (int64_t)info.created + info.expires : 0;
-        result->answer.sealed_only = openpgp_notation(&info, KEYRING_NOTATION_SEALED, &value) &&
-                                     bytes_equal(value, bytes_of_string("only"));
-        result->answer.sealed = openpgp_notation(&info, KEYRING_NOTATION_SEALED, &value);
         good = check_addressee(&info, own, result, error);
     }
     if (good && result->answer.expires != 0 && result->answer.expires <= (int64_t)time(NULL))

@@ -55,8 +55,8 @@ bool frame_request_write(struct buffer *out, const struct request *request)
     buffer_append(out, request->hash, sizeof(request->hash));
     buffer_append(out, request->key, sizeof(request->key));
     buffer_u64(out, (uint64_t)request->expires);
-    buffer_u8(out,
-              (uint8_t)((request->node ? FLAG_NODE : 0) | (request->sealed_only ? FLAG_SEALED_ONLY : 0)));
+    buffer_u8(out, (uint8_t)request->sealing);
+    buffer_u8(out, request->node ? FLAG_NODE : 0);
     return end(out, at);
 }
 
@@ -76,12 +76,12 @@ bool frame_request_parse(struct request *out, struct bytes frame)
     read_copy(&reader, out->hash, sizeof(out->hash));
     read_copy(&reader, out->key, sizeof(out->key));
     out->expires = (int64_t)read_u64(&reader);
-    uint8_t flags = read_u8(&reader);
+    uint8_t sealing = read_u8(&reader), flags = read_u8(&reader);
+    out->sealing = (enum keyring_sealing)sealing;
     out->node = flags & FLAG_NODE;
-    out->sealed_only = flags & FLAG_SEALED_ONLY;
     out->purpose = (enum purpose)purpose;
     return reader_done(&reader) && purpose >= PURPOSE_CREATE && purpose <= PURPOSE_LAST &&
-           !(flags & ~(FLAG_NODE | FLAG_SEALED_ONLY));
+           sealing <= KEYRING_SEALING_ONLY && !(flags & ~FLAG_NODE);
 }
 
 bool answer_write(struct buffer *out, uint64_t id, const struct keyring_answer *answer)

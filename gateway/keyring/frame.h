@@ -36,7 +36,7 @@ struct request {
     struct bytes key_block;      /* verify_location, check_key; invite_new: addressee; invite_open: inviter */
     uint8_t hash[20], key[16];   /* invite_new, like the next two */
     int64_t expires;
-    bool sealed_only;
+    enum keyring_sealing sealing;
 };
 
 struct answer {

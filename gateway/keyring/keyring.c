@@ -358,7 +358,7 @@ uint64_t keyring_invite_new(struct keyring *keyring, const struct keyring_secret
     struct request request = for_secret(PURPOSE_INVITE_NEW, account);
     request.key_block = invite->addressee;
     request.expires = invite->expires;
-    request.sealed_only = invite->sealed_only;
+    request.sealing = invite->sealing;
     memcpy(request.hash, invite->hash, sizeof(request.hash));
     memcpy(request.key, invite->key, sizeof(request.key));
     uint64_t id = submit(keyring, &request, NULL, done, arg);

@@ -15,7 +15,7 @@
 struct keyring;
 
 /* Notations in the hashed area of an invite's signature. The first one holds the addressee's fingerprint, 40
- * upper-case hex digits. The second one is read ("supported", or "only") and not written yet. */
+ * upper-case hex digits; the second one "supported" or "only" (SEALED.md §3). */
 #define KEYRING_NOTATION_ADDRESSEE "addressee@retrogate.alt"
 #define KEYRING_NOTATION_SEALED    "sealed@retrogate.alt"
 
@@ -45,8 +45,7 @@ struct keyring_answer {
     uint8_t hash[20], key[16]; /* invite_open */
     int64_t expires;           /* invite_open: from the signature, Unix seconds; 0: not signed */
     bool addressee_bound;      /* invite_open: the signature names us as addressee */
-    bool sealed;               /* invite_open: notation "v2 supported" */
-    bool sealed_only;          /* invite_open */
+    bool sealed, sealed_only;  /* invite_open, only when the addressee is bound */
 };
 typedef void keyring_fn(void *arg, const struct keyring_answer *answer);
 /* Key generation: gpg's progress, for a person. May be NULL. */
@@ -82,12 +81,14 @@ uint64_t keyring_verify_location(struct keyring *keyring, struct bytes certifica
  * block. */
 uint64_t keyring_check_key(struct keyring *keyring, struct bytes key_block, keyring_fn *done, void *arg);
 
+enum keyring_sealing { KEYRING_SEALING_NONE, KEYRING_SEALING_SUPPORTED, KEYRING_SEALING_ONLY };
+
 struct keyring_invite {
     uint8_t hash[20];
     uint8_t key[16];
     int64_t expires;        /* bound into the signature as expiration time */
     struct bytes addressee; /* public block: encrypted to it, its fingerprint a notation in the signature */
-    bool sealed_only;
+    enum keyring_sealing sealing;
 };
 /* Builds and signs the 44 bytes (protocol 05 §2, 06 W-I1, W-I2), encrypts to the addressee. */
 uint64_t keyring_invite_new(struct keyring *keyring, const struct keyring_secret *account,

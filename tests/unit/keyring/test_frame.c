@@ -17,7 +17,7 @@ static struct request sample_request(void)
                               .key_block = bytes_of_string("key block"),
                               .expires = -5,
                               .node = true,
-                              .sealed_only = true};
+                              .sealing = KEYRING_SEALING_ONLY};
     memset(request.fingerprint, 1, sizeof(request.fingerprint));
     memset(request.hash, 2, sizeof(request.hash));
     memset(request.key, 3, sizeof(request.key));
@@ -56,7 +56,7 @@ static void requests_come_back(void **state)
     assert_true(frame_request_write(&buffer, &in));
     assert_true(frame_request_parse(&out, only_frame(&buffer)));
     assert_true(out.id == in.id && out.purpose == in.purpose && out.expires == in.expires && out.node &&
-                out.sealed_only);
+                out.sealing == KEYRING_SEALING_ONLY);
     assert_bytes_equal(out.home, in.home);
     assert_bytes_equal(out.passphrase, in.passphrase);
     assert_bytes_equal(out.old_passphrase, in.old_passphrase);
@@ -122,6 +122,10 @@ static void bad_frames_are_refused(void **state)
     bytes[8] = PURPOSE_LAST + 1;
     assert_false(frame_request_parse(&request, frame));
     bytes[8] = PURPOSE_FORGET;
+    assert_true(frame_request_parse(&request, frame));
+    bytes[frame.size - 2] = KEYRING_SEALING_ONLY + 1;
+    assert_false(frame_request_parse(&request, frame));
+    bytes[frame.size - 2] = KEYRING_SEALING_NONE;
     assert_true(frame_request_parse(&request, frame));
     bytes[frame.size - 1] |= 0x80; /* unknown flag */
     assert_false(frame_request_parse(&request, frame));

@@ -180,10 +180,34 @@ static void own_invites(void **state)
     secret = account(0);
     keyring_invite_new(keyring, &secret, &invite, hear, &opened);
     expect_failure(&opened, ERROR_INVALID, "future");
-    invite = invite_to(1, time(NULL) + 60);
-    invite.sealed_only = true;
-    keyring_invite_new(keyring, &secret, &invite, hear, &opened);
-    expect_failure(&opened, ERROR_INVALID, "sealed");
+}
+
+static void own_invites_say_whether_sealed(void **state)
+{
+    (void)state;
+    static const struct {
+        enum keyring_sealing sealing;
+        bool sealed, only;
+    } cases[] = {{KEYRING_SEALING_NONE, false, false},
+                 {KEYRING_SEALING_SUPPORTED, true, false},
+                 {KEYRING_SEALING_ONLY, true, true}};
+    struct keyring_secret secret = account(0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct heard made = {0}, opened = {0};
+        struct keyring_invite invite = invite_to(1, time(NULL) + 86400);
+        invite.sealing = cases[i].sealing;
+        keyring_invite_new(keyring, &secret, &invite, hear, &made);
+        expect_good(&made);
+        open_invite(&opened, 1, buffer_view(&made.link_blob), buffer_view(&blocks[0]));
+        expect_good(&opened);
+        assert_true(opened.fields.addressee_bound);
+        assert_int_equal(opened.fields.sealed, cases[i].sealed);
+        assert_int_equal(opened.fields.sealed_only, cases[i].only);
+        assert_memory_equal(opened.fields.hash, invite.hash, 20);
+        assert_memory_equal(opened.fields.key, invite.key, 16);
+        heard_free(&opened);
+        heard_free(&made);
+    }
 }
 
 /* What is encrypted to bob, with these bytes in it. */
@@ -336,7 +360,7 @@ static void signed_fields_count(void **state)
     heard = (struct heard){0};
 
     signing = (struct openpgp_signing){
-        .created = now, .expires = 500, .notation = KEYRING_NOTATION_ADDRESSEE, .value = bob};
+        .created = now, .expires = 500, .notations[0] = {KEYRING_NOTATION_ADDRESSEE, bob}};
     open_signed(&heard, &signing);
     expect_good(&heard);
     assert_true(heard.fields.addressee_bound);
@@ -344,29 +368,52 @@ static void signed_fields_count(void **state)
     heard_free(&heard);
     heard = (struct heard){0};
 
-    signing.value = carol; /* made for carol, encrypted anew to bob */
+    signing.notations[0].value = carol; /* made for carol, encrypted anew to bob */
     open_signed(&heard, &signing);
     expect_failure(&heard, ERROR_DENIED, "passed on");
-    signing.value = "";
+    signing.notations[0].value = "";
     open_signed(&heard, &signing);
     expect_failure(&heard, ERROR_DENIED, "passed on");
-    signing.value = bob;
+    signing.notations[0].value = bob;
     signing.created = now - 501;
     open_signed(&heard, &signing);
     expect_failure(&heard, ERROR_EXPIRED, "expired");
+}
 
-    signing =
-        (struct openpgp_signing){.created = now, .notation = KEYRING_NOTATION_SEALED, .value = "supported"};
-    open_signed(&heard, &signing);
-    expect_good(&heard);
-    assert_true(heard.fields.sealed && !heard.fields.sealed_only);
-    heard_free(&heard);
-    heard = (struct heard){0};
-    signing.value = "only";
-    open_signed(&heard, &signing);
-    expect_good(&heard);
-    assert_true(heard.fields.sealed && heard.fields.sealed_only);
-    heard_free(&heard);
+static void sealed_counts_with_the_addressee(void **state)
+{
+    (void)state;
+    char bob[41], carol[41];
+    hex_upper(bob, keys[1].fingerprint, 20);
+    hex_upper(carol, keys[2].fingerprint, 20);
+    const struct {
+        struct openpgp_note notations[2];
+        bool refused, sealed, only;
+    } cases[] = {
+        {{{KEYRING_NOTATION_ADDRESSEE, bob}, {KEYRING_NOTATION_SEALED, "supported"}}, false, true, false},
+        {{{KEYRING_NOTATION_SEALED, "supported"}, {KEYRING_NOTATION_ADDRESSEE, bob}}, false, true, false},
+        {{{KEYRING_NOTATION_ADDRESSEE, bob}, {KEYRING_NOTATION_SEALED, "only"}}, false, true, true},
+        {{{KEYRING_NOTATION_ADDRESSEE, bob}, {KEYRING_NOTATION_SEALED, "later"}}, false, true, false},
+        {{{KEYRING_NOTATION_ADDRESSEE, bob}, {KEYRING_NOTATION_SEALED, ""}}, false, true, false},
+        {{{KEYRING_NOTATION_ADDRESSEE, bob}, {"sealed@example.org", "only"}}, false, false, false},
+        {{{KEYRING_NOTATION_SEALED, "supported"}}, false, false, false},
+        {{{KEYRING_NOTATION_SEALED, "only"}}, false, false, false},
+        {{{KEYRING_NOTATION_ADDRESSEE, carol}, {KEYRING_NOTATION_SEALED, "only"}}, true, false, false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct heard heard = {0};
+        struct openpgp_signing signing = {.created = (uint32_t)time(NULL)};
+        memcpy(signing.notations, cases[i].notations, sizeof(signing.notations));
+        open_signed(&heard, &signing);
+        if (cases[i].refused) {
+            expect_failure(&heard, ERROR_DENIED, "passed on");
+            continue;
+        }
+        expect_good(&heard);
+        assert_int_equal(heard.fields.sealed, cases[i].sealed);
+        assert_int_equal(heard.fields.sealed_only, cases[i].only);
+        heard_free(&heard);
+    }
 }
 
 /* What the original took for decrypted (protocol 07 §6). */
@@ -512,8 +559,10 @@ int main(void)
         cmocka_unit_test(recorded_bad_invites_are_refused),
         cmocka_unit_test(inviter_is_asked_for),
         cmocka_unit_test(own_invites),
+        cmocka_unit_test(own_invites_say_whether_sealed),
         cmocka_unit_test(forged_invites_are_refused),
         cmocka_unit_test(signed_fields_count),
+        cmocka_unit_test(sealed_counts_with_the_addressee),
         cmocka_unit_test(hostile_messages_are_refused),
         cmocka_unit_test(texts_are_not_put_together),
     };
