@@ -12,6 +12,7 @@
 
 enum {
     DIGEST_SIZE = 32,
+    SHARED_SIZE = 32,
     COUNTER_SIZE = 8,
     NONCE_SIZE = 12,
     TAG_SIZE = 16,
@@ -66,15 +67,14 @@ static uint64_t read_be64(const uint8_t *at)
     return value;
 }
 
-static bool hmac(uint8_t out[DIGEST_SIZE], const uint8_t *key, size_t key_size, struct bytes data)
+static bool hmac(uint8_t out[DIGEST_SIZE], struct bytes key, struct bytes data)
 {
     unsigned size = DIGEST_SIZE;
-    return HMAC(EVP_sha256(), key, (int)key_size, data.data, data.size, out, &size) != NULL;
+    return HMAC(EVP_sha256(), key.data, (int)key.size, data.data, data.size, out, &size) != NULL;
 }
 
 /* HKDF-Expand (RFC 5869) of a label and perhaps a hash, to at most one block. */
-static bool expand(uint8_t *out, size_t size, const uint8_t key[DIGEST_SIZE], const char *label,
-                   struct bytes hash)
+static bool expand(uint8_t *out, size_t size, struct bytes key, const char *label, struct bytes hash)
 {
     uint8_t input[64], block[DIGEST_SIZE];
     size_t label_size = strlen(label);
@@ -84,7 +84,7 @@ static bool expand(uint8_t *out, size_t size, const uint8_t key[DIGEST_SIZE], co
     if (hash.size > 0)
         memcpy(input + label_size, hash.data, hash.size);
     input[label_size + hash.size] = 1;
-    bool good = hmac(block, key, DIGEST_SIZE, bytes_of(input, label_size + hash.size + 1));
+    bool good = hmac(block, key, bytes_of(input, label_size + hash.size + 1));
     if (good)
         memcpy(out, block, size);
     OPENSSL_cleanse(block, sizeof(block));
@@ -111,17 +111,18 @@ bool sealed_ephemeral_new(struct sealed_ephemeral *out, enum sealed_side side,
 }
 
 /* Z of §5. */
-static bool agree(uint8_t shared[32], const struct sealed_ephemeral *own, const uint8_t peer[32])
+static bool agree(uint8_t shared[SHARED_SIZE], const struct sealed_ephemeral *own,
+                  const uint8_t peer[SEALED_EPHEMERAL_SIZE])
 {
-    static const uint8_t zeros[32];
-    size_t size = 32;
+    static const uint8_t zeros[SHARED_SIZE];
+    size_t size = SHARED_SIZE;
     EVP_PKEY *mine = private_key(own);
-    EVP_PKEY *theirs = EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, peer, 32);
+    EVP_PKEY *theirs = EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, peer, SEALED_EPHEMERAL_SIZE);
     EVP_PKEY_CTX *context = mine && theirs ? EVP_PKEY_CTX_new_from_pkey(NULL, mine, NULL) : NULL;
     bool good = context && EVP_PKEY_derive_init(context) == 1 &&
                 EVP_PKEY_derive_set_peer_ex(context, theirs, 0) == 1 &&
-                EVP_PKEY_derive(context, shared, &size) == 1 && size == 32 &&
-                CRYPTO_memcmp(shared, zeros, 32) != 0;
+                EVP_PKEY_derive(context, shared, &size) == 1 && size == SHARED_SIZE &&
+                CRYPTO_memcmp(shared, zeros, SHARED_SIZE) != 0;
     EVP_PKEY_CTX_free(context);
     EVP_PKEY_free(theirs);
     EVP_PKEY_free(mine);
@@ -155,7 +156,7 @@ static bool transcript(uint8_t out[DIGEST_SIZE], const struct sealed_handshake *
     return good;
 }
 
-static bool direction(struct sealed_direction *out, const uint8_t prk[DIGEST_SIZE], enum sealed_side from)
+static bool direction(struct sealed_direction *out, struct bytes prk, enum sealed_side from)
 {
     static const char *const labels[][2] = {
         [SEALED_OPENER] = {"retrogate sealed key o", "retrogate sealed mask o"},
@@ -165,23 +166,29 @@ static bool direction(struct sealed_direction *out, const uint8_t prk[DIGEST_SIZ
            expand(out->mask, sizeof(out->mask), prk, labels[from][1], bytes_of(NULL, 0));
 }
 
+static bool schedule(struct sealed_keys *out, struct bytes prk, enum sealed_side own, enum sealed_side other)
+{
+    return direction(&out->own, prk, own) && direction(&out->peer, prk, other) &&
+           expand(out->root, sizeof(out->root), prk, "retrogate sealed root", bytes_of(NULL, 0));
+}
+
 bool sealed_derive(struct sealed_keys *out, const struct sealed_handshake *handshake)
 {
     enum sealed_side other = handshake->side == SEALED_OPENER ? SEALED_ANSWERER : SEALED_OPENER;
     struct bytes secret = handshake->secret;
+    OPENSSL_cleanse(out, sizeof(*out));
     if (secret.size != (handshake->mode == SEALED_OFFER ? OFFER_KEY_SIZE : SEALED_ROOT_SIZE) ||
         handshake->own->announcement[0] != SIDE_BYTE + handshake->side ||
         handshake->peer[0] != SIDE_BYTE + other)
         return false;
 
     uint8_t salt[DIGEST_SIZE], prk[DIGEST_SIZE];
-    uint8_t material[SEALED_ROOT_SIZE + 32]; /* K or S, then Z */
+    uint8_t material[SEALED_ROOT_SIZE + SHARED_SIZE]; /* K or S, then Z */
     memcpy(material, secret.data, secret.size);
     bool good = transcript(salt, handshake) &&
                 agree(material + secret.size, handshake->own, handshake->peer + 1) &&
-                hmac(prk, salt, sizeof(salt), bytes_of(material, secret.size + 32)) &&
-                direction(&out->own, prk, handshake->side) && direction(&out->peer, prk, other) &&
-                expand(out->root, sizeof(out->root), prk, "retrogate sealed root", bytes_of(NULL, 0));
+                hmac(prk, bytes_of(salt, sizeof(salt)), bytes_of(material, secret.size + SHARED_SIZE)) &&
+                schedule(out, bytes_of(prk, sizeof(prk)), handshake->side, other);
     OPENSSL_cleanse(material, sizeof(material));
     OPENSSL_cleanse(prk, sizeof(prk));
     if (!good)
@@ -246,7 +253,13 @@ bool sealed_frame_open(struct sealed_cipher *cipher, struct buffer *out, const s
 bool sealed_announce_key(uint8_t out[16], const uint8_t root[SEALED_ROOT_SIZE],
                          const uint8_t hash[SEALED_HASH_SIZE])
 {
-    return expand(out, 16, root, "retrogate sealed announce", bytes_of(hash, SEALED_HASH_SIZE));
+    return expand(out, 16, bytes_of(root, SEALED_ROOT_SIZE), "retrogate sealed announce",
+                  bytes_of(hash, SEALED_HASH_SIZE));
+}
+
+bool sealed_claim(uint8_t out[SEALED_CLAIM_SIZE], const uint8_t secret[16])
+{
+    return expand(out, SEALED_CLAIM_SIZE, bytes_of(secret, 16), "retrogate sealed claim", bytes_of(NULL, 0));
 }
 
 bool sealed_rendezvous(uint8_t out[SEALED_HASH_SIZE], const uint8_t root[SEALED_ROOT_SIZE], uint64_t day,
@@ -258,7 +271,7 @@ bool sealed_rendezvous(uint8_t out[SEALED_HASH_SIZE], const uint8_t root[SEALED_
     memcpy(input, label, LABEL_SIZE);
     write_u64(input + LABEL_SIZE, day);
     input[LABEL_SIZE + 8] = (uint8_t)serving;
-    if (!hmac(digest, root, SEALED_ROOT_SIZE, bytes_of(input, sizeof(input))))
+    if (!hmac(digest, bytes_of(root, SEALED_ROOT_SIZE), bytes_of(input, sizeof(input))))
         return false;
     memcpy(out, digest, SEALED_HASH_SIZE);
     return true;

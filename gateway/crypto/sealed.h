@@ -16,6 +16,7 @@ enum {
     SEALED_MASK_SIZE = 16,
     SEALED_ROOT_SIZE = 32,
     SEALED_CONTEXT_SIZE = 32,
+    SEALED_CLAIM_SIZE = 32,
     SEALED_HASH_SIZE = 20,
     SEALED_OVERHEAD = 24, /* of a frame: masked counter and tag */
 };
@@ -30,8 +31,7 @@ void sealed_cipher_free(struct sealed_cipher *cipher);
 
 struct sealed_ephemeral {
     uint8_t secret[32];
-    uint8_t
-        announcement[SEALED_ANNOUNCEMENT_SIZE]; /* side and public key, as it goes into the announcement */
+    uint8_t announcement[SEALED_ANNOUNCEMENT_SIZE]; /* side and public key */
 };
 /* Secret from the source, so that tests repeat. */
 bool sealed_ephemeral_new(struct sealed_ephemeral *out, enum sealed_side side,
@@ -42,9 +42,9 @@ struct sealed_handshake {
     enum sealed_party opener;
     enum sealed_side side; /* ours */
     uint8_t hash[SEALED_HASH_SIZE];
-    uint8_t context[SEALED_CONTEXT_SIZE];
-    uint8_t guest[20], inviter[20]; /* fingerprints */
-    struct bytes secret;            /* K (16) or S (32) */
+    uint8_t context[SEALED_CONTEXT_SIZE]; /* C; root mode: not looked at, zeros take its place */
+    uint8_t guest[20], inviter[20];       /* fingerprints */
+    struct bytes secret;                  /* K (16) or S (32) */
     const struct sealed_ephemeral *own;
     const uint8_t *peer; /* its announcement, SEALED_ANNOUNCEMENT_SIZE bytes */
 };
@@ -57,7 +57,8 @@ struct sealed_keys {
     struct sealed_direction own, peer;
     uint8_t root[SEALED_ROOT_SIZE];
 };
-/* §5. False when the peer's first byte names the wrong side, or its key gives the all-zero secret. */
+/* §5. False when an announcement's first byte names the wrong side, the secret is not of the mode's size, or
+ * the peer's key gives the all-zero secret. */
 bool sealed_derive(struct sealed_keys *out, const struct sealed_handshake *handshake);
 
 /* §6. Appends 8 + plain.size + 16 bytes. `plain` has 16 + 256 k bytes; that is the caller's affair. */
@@ -70,6 +71,8 @@ bool sealed_frame_open(struct sealed_cipher *cipher, struct buffer *out, const s
 /* The key of the classic packet that carries an announcement in root mode (§5). */
 bool sealed_announce_key(uint8_t out[16], const uint8_t root[SEALED_ROOT_SIZE],
                          const uint8_t hash[SEALED_HASH_SIZE]);
+/* N of §3, from the secret that the guest drew when it opened the invite. */
+bool sealed_claim(uint8_t out[SEALED_CLAIM_SIZE], const uint8_t secret[16]);
 /* §8. day: Unix seconds / 86400, rounded down. */
 bool sealed_rendezvous(uint8_t out[SEALED_HASH_SIZE], const uint8_t root[SEALED_ROOT_SIZE], uint64_t day,
                        enum sealed_party serving);

@@ -6,7 +6,7 @@
 #include "wire/radix64.h"
 #include "wire/utf8.h"
 
-enum { ANNOUNCEMENT_SIZE = 33, LENGTH_MAX = (1 << 24) - 1 };
+enum { ANNOUNCEMENT_SIZE = 33, SECRET_SIZE = 32, LENGTH_MAX = (1 << 24) - 1 };
 
 /* Known records: fixed bytes first, then at most `most` of text or image. */
 static const struct form {
@@ -14,9 +14,10 @@ static const struct form {
     bool text; /* UTF-8 without zero */
 } forms[] = {
     [SEALED_LINE] = {SEALED_LINE_HEAD, SEALED_TEXT_MAX, true},
-    [SEALED_ROOT] = {32, 0, false},
+    [SEALED_ROOT] = {SECRET_SIZE, 0, false},
     [SEALED_STATE_TEXT] = {0, SEALED_STATE_TEXT_MAX, true},
     [SEALED_AVATAR] = {0, SEALED_AVATAR_MAX, false},
+    [SEALED_CLAIM] = {SECRET_SIZE, 0, false},
 };
 static const struct form unknown = {LENGTH_MAX, 0, false};
 

@@ -53,15 +53,17 @@ struct sealed_record {
     struct bytes text; /* line, state text: valid UTF-8 without zero; avatar: the image */
 };
 
-/* Header first, then records, then sealed_pad(). `out` must have room up to SEALED_PLAIN_MAX. */
+/* Header first into an empty buffer, then records, then sealed_pad(). `out` must have room up to
+ * SEALED_PLAIN_MAX. What sealed_parse() would refuse is not written: false, with `out` as it was, also when
+ * the record does not fit into this frame any more. */
 bool sealed_header_write(struct buffer *out, const struct sealed_header *header);
 bool sealed_line_write(struct buffer *out, uint64_t number, int64_t time, struct bytes text);
 bool sealed_record_write(struct buffer *out, enum sealed_record_type type, struct bytes body);
 /* Zeros up to the next of 16 + 256 k bytes. */
 bool sealed_pad(struct buffer *out);
 
-/* Reads a whole plaintext strictly: calls `record` for each, in order, only if the whole is well-formed.
- * False otherwise, and nothing was called. `record` may be NULL. */
+/* Reads a whole plaintext strictly (more zeros than needed are fine): calls `record` for each, in order, only
+ * if the whole is well-formed. False otherwise, and nothing was called. `record` may be NULL. */
 bool sealed_parse(struct bytes plain, struct sealed_header *header,
                   void (*record)(void *arg, const struct sealed_record *record), void *arg);
 
