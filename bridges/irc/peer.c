@@ -183,11 +183,18 @@ static void show_presence(struct client *client, struct peer *peer)
     monitor_tell(client, peer);
 }
 
+static bool protection_decided(const char *protection)
+{
+    return strcmp(protection, "classic") == 0 || strcmp(protection, "sealed") == 0;
+}
+
 static void show_topic(struct client *client, struct peer *peer)
 {
     char text[2 * TOPIC_SIZE], topic[TOPIC_SIZE], channel[TARGET_SIZE], source[SOURCE_SIZE];
-    snprintf(text, sizeof text, "%s%s%s | %s | key %s", peer->state, peer->reason[0] != '\0' ? ": " : "",
-             peer->reason, peer->protection[0] != '\0' ? peer->protection : "not protected",
+    bool decided = protection_decided(peer->protection);
+    snprintf(text, sizeof text, "%s%s%s | %s%s%s | key %s", peer->state, peer->reason[0] != '\0' ? ": " : "",
+             peer->reason, decided ? peer->protection : "", decided ? ": " : "",
+             peer->protection_text[0] != '\0' ? peer->protection_text : "not protected",
              peer->fingerprint[0] != '\0' ? peer->fingerprint : "unknown");
     text_label(topic, sizeof topic, text);
     if (strcmp(topic, peer->topic) == 0)
@@ -200,8 +207,21 @@ static void show_topic(struct client *client, struct peer *peer)
     if (peer->joined)
         client_say(client, &(struct stamp){0}, source, "TOPIC", WORDS(channel), "%s", topic);
     if (client->in_control)
-        client_notice(client, CONTROL_CHANNEL, "%s: %s%s%s", peer->handle, peer->state,
+        client_notice(client, CONTROL_CHANNEL, "%s: %s%s%s%s%s%s", peer->handle, peer->state,
+                      decided ? " (" : "", decided ? peer->protection : "", decided ? ")" : "",
                       peer->reason[0] != '\0' ? ": " : "", peer->reason);
+}
+
+/* What was said before stands above it, under the other protection. */
+static void show_protection(struct client *client, const struct peer *peer)
+{
+    char channel[TARGET_SIZE];
+    if (client->phase != PHASE_UP || !peer->open || !protection_decided(peer->protection))
+        return;
+    peer_channel(peer, channel);
+    client_notice(client, peer->joined && !peer->query ? channel : client->nick,
+                  "The conversation with %s is %s from here on: %s", peer->handle, peer->protection,
+                  peer->protection_text);
 }
 
 static void show_state(struct client *client, struct peer *peer)
@@ -217,9 +237,9 @@ static bool may_pass(const struct peer *peer)
     return strcmp(peer->state, "no tunnel") == 0 || strcmp(peer->state, "connecting") == 0;
 }
 
-static void state_changed(struct client *client, struct peer *peer)
+static void state_changed(struct client *client, struct peer *peer, bool at_once)
 {
-    if (client->phase != PHASE_UP || !may_pass(peer))
+    if (client->phase != PHASE_UP || at_once || !may_pass(peer))
         show_state(client, peer);
     else if (peer->settle_at == 0)
         peer->settle_at = client_now(client) + PATIENCE_MS;
@@ -343,6 +363,8 @@ void peer_add_conversation(struct client *client, const json_t *conversation)
     if (peer == NULL)
         return;
     bool was_open = peer->open;
+    char before[sizeof peer->protection];
+    memcpy(before, peer->protection, sizeof before);
     peer->conversation = member_integer(conversation, "id");
     peer->open = json_is_true(json_object_get(conversation, "open"));
     peer->since = member_integer(conversation, "since");
@@ -351,14 +373,18 @@ void peer_add_conversation(struct client *client, const json_t *conversation)
     peer->read = member_integer(conversation, "read");
     take_text(peer->state, sizeof peer->state, conversation, "state");
     take_text(peer->reason, sizeof peer->reason, conversation, "reason");
-    take_text(peer->protection, sizeof peer->protection, conversation, "protection_text");
+    take_text(peer->protection, sizeof peer->protection, conversation, "protection");
+    take_text(peer->protection_text, sizeof peer->protection_text, conversation, "protection_text");
+    bool protection_changed = before[0] != '\0' && strcmp(before, peer->protection) != 0;
     if (peer->open && !was_open) {
         show_state(client, peer);
         if (client->phase == PHASE_UP)
             peer_join(client, peer);
     } else {
-        state_changed(client, peer);
+        state_changed(client, peer, protection_changed);
     }
+    if (protection_changed)
+        show_protection(client, peer);
     if (!peer->open && was_open)
         peer_part(client, peer, "The conversation was closed");
     marker_update(client, peer);

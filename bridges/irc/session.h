@@ -74,9 +74,10 @@ struct peer {
     char fingerprint[41]; /* "" when unknown */
     char state[24];
     char reason[REASON_SIZE];
-    char protection[REASON_SIZE];
-    int64_t since;      /* of the state, Unix milliseconds */
-    int64_t last;       /* newest line known */
+    char protection[16];               /* "" unknown, none, classic or sealed ... */
+    char protection_text[REASON_SIZE]; /* ... and what that means */
+    int64_t since;                     /* of the state, Unix milliseconds */
+    int64_t last;                      /* newest line known */
     int64_t last_time;  /* of the newest line, Unix milliseconds; only for clients that ask for history */
     int64_t heard;      /* time of the last line that came in, Unix milliseconds; 0: none in this session */
     int64_t came;       /* that line, until this client has answered; 0: none */

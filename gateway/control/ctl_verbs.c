@@ -89,6 +89,19 @@ static bool ask_whether_sure(struct ctl *ctl, json_t *command, const json_t *opt
     return sure || error_set(error, ERROR_DENIED, "not confirmed; nothing was removed");
 }
 
+static bool ask_whether_classic(struct ctl *ctl, json_t *command, const json_t *options, struct error **error)
+{
+    json_object_set_new(command, "sure", json_true());
+    if (json_object_get(options, ".yes") != NULL)
+        return true;
+    char *typed = ctl_input_line(
+        ctl, "This gives up sealed chat with this contact. A sealed route ends, and classic chat, which\n"
+             "relays can alter and which has no receipts, is allowed again. Type 'classic' to go on: ");
+    bool sure = typed != NULL && strcmp(typed, "classic") == 0;
+    free(typed);
+    return sure || error_set(error, ERROR_DENIED, "not confirmed; the conversation is as it was");
+}
+
 static void show_qr(struct ctl *ctl, const json_t *options, const char *text)
 {
     struct error *error = NULL;
@@ -286,11 +299,13 @@ static const struct ctl_layout invites_layout = {
                 {"contact", "handle", SHOW_TEXT},
                 {"ours", "own", SHOW_TEXT},
                 {"state", "state", SHOW_TEXT},
+                {"protection", "protection", SHOW_TEXT},
                 {"uses left", "uses_left", SHOW_UNLIMITED},
                 {"expires", "expires", SHOW_TIME}}};
 static const struct ctl_layout invite_layout = {.columns = {{"id", "id", SHOW_TEXT},
                                                             {"contact", "handle", SHOW_TEXT},
                                                             {"state", "state", SHOW_TEXT},
+                                                            {"protection", "protection", SHOW_TEXT},
                                                             {"uses left", "uses_left", SHOW_UNLIMITED},
                                                             {"expires", "expires", SHOW_TIME},
                                                             {"link", "link", SHOW_BLOCK}}};
@@ -309,7 +324,8 @@ static const struct ctl_layout conversations_layout = {
     {"id", "id", SHOW_TEXT}, {"handle", "handle", SHOW_TEXT}, {"name", "name", SHOW_TEXT},                   \
         {"fingerprint", "fingerprint", SHOW_TEXT}, {"state", "state", SHOW_TEXT},                            \
         {"reason", "reason", SHOW_TEXT}, {"since", "since", SHOW_TIME},                                      \
-        {"protection", "protection_text", SHOW_TEXT}, {"unread", "unread", SHOW_TEXT},                       \
+        {"protection", "protection", SHOW_TEXT}, {"", "protection_text", SHOW_TEXT},                         \
+        {"sealed once", "sealed", SHOW_TEXT}, {"unread", "unread", SHOW_TEXT},                               \
     {                                                                                                        \
         "queued", "queued", SHOW_TEXT                                                                        \
     }
@@ -546,6 +562,8 @@ const struct ctl_verb ctl_verbs[] = {
                 {CTL_DOCUMENT, "--key", "key", "the public key of somebody who is no contact yet", true},
                 {CTL_SECONDS, "--valid", "valid", "how long, like 24h (the default) or 7d", true},
                 {CTL_NUMBER, "--uses", "uses", "how often; 1 is the default, -1 without limit", true},
+                {CTL_TEXT, "--protection", "protection",
+                 "any (the default: sealed when the other side can), sealed (nothing else) or classic", true},
                 {CTL_SWITCH, "--qr", ".qr", "also as a QR code", true}},
      .layout = &invite_layout,
      .after = show_invite},
@@ -600,6 +618,14 @@ const struct ctl_verb ctl_verbs[] = {
      OF_ACCOUNT,
      .params = {CONVERSATION_ARGUMENT},
      .layout = &conversation_layout},
+    {.words = "conversation lower",
+     .command = "conversation.lower",
+     .help = "give up sealed chat: allow classic chat with this contact again",
+     .example = "conversation lower bob",
+     OF_ACCOUNT,
+     .params = {CONVERSATION_ARGUMENT, {CTL_SWITCH, "--yes", ".yes", "ask nothing", true}},
+     .layout = &conversation_layout,
+     .prepare = ask_whether_classic},
     {.words = "say",
      .command = "say",
      .help = "say something",

@@ -58,6 +58,15 @@ static void verbs_become_commands(void **state)
         {"invite new bob --valid 7d --uses -1 --account a",
          "",
          {"{'do':'invite.new','contact':'bob','valid':604800,'uses':-1,'account':'a'}", "{'done':{}}"}},
+        {"invite new bob --protection sealed --account a",
+         "",
+         {"{'do':'invite.new','contact':'bob','protection':'sealed','account':'a'}", "{'done':{}}"}},
+        {"conversation lower bob --account a",
+         "classic\n",
+         {"{'do':'conversation.lower','conversation':'bob','sure':true,'account':'a'}", "{'done':{}}"}},
+        {"conversation lower 3 --yes --account a",
+         "",
+         {"{'do':'conversation.lower','conversation':3,'sure':true,'account':'a'}", "{'done':{}}"}},
         {"invite open retroshare://x --account a",
          "",
          {"{'do':'invite.open','link':'retroshare://x','account':'a'}", "{'done':{}}"}},
@@ -217,6 +226,10 @@ static void a_refusal_is_told_and_1(void **state)
     assert_int_equal(desk.code, CTL_REFUSED);
     assert_holds(desk.log, "not confirmed");
     desk_free(&desk);
+    desk_play(&desk, "conversation lower bob --account a", "y\n", NULL, 0);
+    assert_int_equal(desk.code, CTL_REFUSED);
+    assert_holds(desk.log, "not confirmed; the conversation is as it was");
+    desk_free(&desk);
 }
 
 static void nobody_there_is_3(void **state)
@@ -285,12 +298,14 @@ static void a_conversation_shows_its_routes(void **state)
     struct desk desk;
     PLAY(&desk, "conversation show bob --account a", "",
          {"{'do':'conversation.show','conversation':'bob','account':'a'}",
-          "{'done':{'handle':'bob','state':'can "
-          "talk','routes':[{'id':3,'kind':'classic','role':'inviter','confirmed':true,"
+          "{'done':{'handle':'bob','state':'can talk','protection':'sealed','protection_text':'both ends',"
+          "'sealed':true,'routes':[{'id':3,'kind':'sealed','role':'inviter','confirmed':true,"
           "'created':1699999940000,'last_used':0,'hash_known_to':'you'}]}}"});
-    assert_string_equal(desk.out, "handle       bob\nstate        can talk\n\n"
-                                  "route  kind     we are   confirmed  made       used   known to\n"
-                                  "3      classic  inviter  yes        1 min ago  never  you\n");
+    assert_string_equal(
+        desk.out, "handle       bob\nstate        can talk\nprotection   sealed\n             both ends\n"
+                  "sealed once  yes\n\n"
+                  "route  kind    we are   confirmed  made       used   known to\n"
+                  "3      sealed  inviter  yes        1 min ago  never  you\n");
     desk_free(&desk);
 }
 

@@ -15,6 +15,7 @@ enum { FAKE_PEOPLE = 16, FAKE_LINES = 4096, FAKE_TIME = 1700000000 };
 
 struct fake_person {
     const char *handle, *state, *reason;
+    const char *protection; /* NULL: none */
     int64_t last, change;
     bool open;
     int64_t read;
@@ -84,6 +85,12 @@ static inline void fake_state(struct gateway *gateway, int64_t id, const char *s
     gateway->people[id - 1].change = ++gateway->change;
 }
 
+static inline void fake_protection(struct gateway *gateway, int64_t id, const char *protection)
+{
+    gateway->people[id - 1].protection = protection;
+    gateway->people[id - 1].change = ++gateway->change;
+}
+
 static inline int64_t fake_line_add(struct gateway *gateway, int64_t conversation, const char *direction,
                                     const char *text, const char *label)
 {
@@ -143,10 +150,11 @@ static inline json_t *fake_person_json(const struct gateway *gateway, size_t ind
         json_object_set_new(object, "conversation", json_integer(id));
         return object;
     }
-    json_t *rest = json_pack("{s:I, s:b, s:s, s:s, s:I, s:s, s:I, s:I}", "contact", id, "open", person->open,
-                             "state", person->state, "reason", person->reason, "since",
-                             (json_int_t)FAKE_TIME * 1000, "protection_text", "encrypted", "last",
-                             (json_int_t)person->last, "read", (json_int_t)person->read);
+    json_t *rest =
+        json_pack("{s:I, s:b, s:s, s:s, s:I, s:s, s:s, s:I, s:I}", "contact", id, "open", person->open,
+                  "state", person->state, "reason", person->reason, "since", (json_int_t)FAKE_TIME * 1000,
+                  "protection", person->protection != NULL ? person->protection : "none", "protection_text",
+                  "encrypted", "last", (json_int_t)person->last, "read", (json_int_t)person->read);
     json_object_update(object, rest);
     json_decref(rest);
     return object;

@@ -374,6 +374,56 @@ static void test_patience(void **state)
     wire_expect_next(&wire, ":bob!bob@distant PART &bob :closed by peer: bob has closed it");
 }
 
+static void test_protection_is_told_once(void **state)
+{
+    (void)state;
+    log_in(&wire, "", "a");
+    fake_protection(&gateway, bob, "classic");
+    fake_run(&gateway);
+    wire_expect_next(&wire, ":gateway!* TOPIC &bob :can talk | classic: encrypted | key *");
+    wire_expect_next(&wire, ":gateway!* NOTICE &gateway :bob: can talk (classic)");
+    wire_expect_next(&wire, ":gateway!* NOTICE &bob :* with bob is classic from here on: encrypted");
+    wire_send(&wire, "PRIVMSG bob :in a query\r\n");
+    wire_skip(&wire);
+    fake_protection(&gateway, bob, "sealed");
+    fake_run(&gateway);
+    wire_expect_next(&wire, ":gateway!* TOPIC &bob :can talk | sealed: encrypted | key *");
+    wire_expect_next(&wire, ":gateway!* NOTICE &gateway :bob: can talk (sealed)");
+    wire_expect_next(&wire, ":gateway!* NOTICE ali :* with bob is sealed from here on: encrypted");
+    fake_protection(&gateway, bob, "sealed");
+    fake_run(&gateway);
+    wire_expect_none(&wire, "*");
+    log_in(&other, "", "b");
+    fake_protection(&gateway, bob, "sealed");
+    fake_run(&gateway);
+    wire_expect_none(&other, "*");
+    /* The news waits for no patience; of one that is undecided nothing is promised. */
+    fake_protection(&gateway, carol, "sealed");
+    fake_run(&gateway);
+    wire_expect(&wire, ":gateway!* TOPIC &carol :no tunnel: nobody answers | sealed: encrypted | *");
+    wire_skip(&wire);
+    fake_protection(&gateway, carol, "none");
+    fake_run(&gateway);
+    wire_expect(&wire, ":gateway!* TOPIC &carol :no tunnel: nobody answers | encrypted | key *");
+    wire_expect_none(&wire, "*from here on*");
+}
+
+/* What the other gateway has stored is no news in a channel; what may be lost is. */
+static void test_receipts_are_quiet(void **state)
+{
+    (void)state;
+    log_in(&wire, EVERYTHING, "a");
+    wire_send(&wire, "@label=one PRIVMSG &bob :hello\r\n");
+    wire_expect_next(&wire, "@label=one;*msgid=1-1;* PRIVMSG &bob :hello");
+    fake_delivery(&gateway, 1, "delivered");
+    fake_run(&gateway);
+    wire_expect_none(&wire, "*");
+    fake_delivery(&gateway, 1, "not-confirmed");
+    fake_run(&gateway);
+    wire_expect_next(&wire,
+                     "* NOTICE &bob :*Your line 1-1 to bob was sent, but its arrival is not confirmed");
+}
+
 static void test_opened_and_closed_elsewhere(void **state)
 {
     (void)state;
@@ -512,6 +562,8 @@ int main(void)
         TEST(read_when_answering),
         TEST(typing),
         TEST(patience),
+        TEST(protection_is_told_once),
+        TEST(receipts_are_quiet),
         TEST(opened_and_closed_elsewhere),
         TEST(renamed_and_removed),
         TEST(join_opens),
