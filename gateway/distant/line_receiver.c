@@ -105,8 +105,11 @@ bool line_receiver_take(struct line_receiver *receiver, uint64_t number, int64_t
     uint64_t passed = receiver->lost > receiver->handed ? receiver->lost : receiver->handed;
     /* While a commit is under way the window begins at what is stored, else above the gap. */
     uint64_t origin = receiver->handed > receiver->stored ? receiver->stored : passed;
-    if (number <= passed || number - origin > LINE_EARLY_LINES || has(receiver, number))
+    if (number <= passed || number - origin > LINE_EARLY_LINES)
         return false;
+    /* The later copy counts: an early one may be of a life that the sender lost. */
+    if (has(receiver, number))
+        drop(receiver, slot_of(receiver, number));
     bool fits = text.size <= LINE_EARLY_BYTES && receiver->bytes <= LINE_EARLY_BYTES - text.size;
     if (!fits && number != origin + 1)
         return false;

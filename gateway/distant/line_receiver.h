@@ -25,8 +25,8 @@ struct received_line {
 struct line_receiver *line_receiver_new(uint64_t stored);
 void line_receiver_free(struct line_receiver *receiver);
 
-/* A line came. True when it was new and is kept (a repeated one, one too far ahead, and without memory:
- * false). */
+/* A line came. True when it waits to be handed over, in place of an earlier copy if there was one. False when
+ * it was handed over before, is too far ahead, or finds no memory. */
 bool line_receiver_take(struct line_receiver *receiver, uint64_t number, int64_t time, struct bytes text);
 /* The sender says that it will send nothing below `base` again. To be told before the lines of its frame. */
 void line_receiver_base(struct line_receiver *receiver, uint64_t base);

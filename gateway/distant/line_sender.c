@@ -19,8 +19,9 @@ struct entry {
     bool awaited;  /* its commit is under way */
 };
 
-/* A ring, ascending by number. Numbers of an earlier run that were not put again have no entry. Acknowledged
- * ones stay until line_sender_delivered() took them. */
+/* A ring, ascending by number. A number without an entry is a void: of an earlier run and not put again, or
+ * passed over by an acknowledgement from the future. Acknowledged ones stay until line_sender_delivered()
+ * took them. */
 struct line_sender {
     struct entry *ring;
     size_t capacity; /* a power of two, or 0 */
@@ -28,7 +29,7 @@ struct line_sender {
     size_t bytes;
 
     uint64_t restored; /* numbers up to it are of an earlier run */
-    bool started;      /* those without an entry are void */
+    bool started;      /* those of them without an entry are void */
     uint64_t assigned;
     uint64_t base;   /* lowest not acknowledged */
     uint64_t cursor; /* next to be sent; what lies between base and it is in flight */
@@ -246,7 +247,8 @@ bool line_sender_ack(struct line_sender *sender, uint64_t ack, uint64_t now)
     }
     sender->base = ack + 1;
     if (sender->assigned < ack)
-        sender->assigned = ack;
+        sender->assigned =
+            ack < SEALED_NUMBER_MAX - LINE_WINDOW_LINES ? ack + LINE_WINDOW_LINES : SEALED_NUMBER_MAX;
     if (sender->sent < ack)
         sender->sent = ack;
     if (sender->cursor < sender->base)

@@ -46,8 +46,8 @@ bool line_sender_put(struct line_sender *sender, uint64_t number, uint64_t line,
 void line_sender_void(struct line_sender *sender, uint64_t number);
 
 /* The peer has stored everything up to `ack`. False when that is not plausible (over 2^32 above what was
- * assigned): nothing changes. Above what was assigned: numbering goes on above it, and what was sent before
- * counts as delivered. */
+ * assigned): nothing changes. Above what was assigned: numbering goes on LINE_WINDOW_LINES above it, after as
+ * many voids, and what was sent before counts as delivered. */
 bool line_sender_ack(struct line_sender *sender, uint64_t ack, uint64_t now);
 /* The owner's number of a line that was acknowledged, each once, in order; false: no more. What is not taken
  * counts against the window. */
