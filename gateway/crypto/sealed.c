@@ -202,6 +202,13 @@ static void nonce_of(uint8_t nonce[NONCE_SIZE], uint64_t counter)
     write_u64(nonce + NONCE_SIZE - COUNTER_SIZE, counter);
 }
 
+/* A kept context would keep the last key too, beyond the time when its owner wipes it. */
+static void forget_key(EVP_CIPHER_CTX *context)
+{
+    static const uint8_t nothing[SEALED_KEY_SIZE];
+    EVP_CipherInit_ex2(context, NULL, nothing, NULL, -1, NULL);
+}
+
 bool sealed_frame_seal(struct sealed_cipher *cipher, struct buffer *out, const struct sealed_direction *own,
                        uint64_t counter, struct bytes plain)
 {
@@ -214,10 +221,12 @@ bool sealed_frame_seal(struct sealed_cipher *cipher, struct buffer *out, const s
     uint8_t *sealed = into + COUNTER_SIZE, *tag = sealed + plain.size;
     int size = 0, tail = 0;
     nonce_of(nonce, counter);
-    if (EVP_EncryptInit_ex2(cipher->seal, NULL, own->key, nonce, NULL) != 1 ||
-        EVP_EncryptUpdate(cipher->seal, sealed, &size, plain.data, (int)plain.size) != 1 ||
-        EVP_EncryptFinal_ex(cipher->seal, sealed + size, &tail) != 1 ||
-        EVP_CIPHER_CTX_ctrl(cipher->seal, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, tag) != 1)
+    bool good = EVP_EncryptInit_ex2(cipher->seal, NULL, own->key, nonce, NULL) == 1 &&
+                EVP_EncryptUpdate(cipher->seal, sealed, &size, plain.data, (int)plain.size) == 1 &&
+                EVP_EncryptFinal_ex(cipher->seal, sealed + size, &tail) == 1 &&
+                EVP_CIPHER_CTX_ctrl(cipher->seal, EVP_CTRL_AEAD_GET_TAG, TAG_SIZE, tag) == 1;
+    forget_key(cipher->seal);
+    if (!good)
         return false;
     write_u64(into, counter ^ siphash24(own->mask, tag, TAG_SIZE));
     buffer_commit(out, plain.size + SEALED_OVERHEAD);
@@ -238,10 +247,12 @@ bool sealed_frame_open(struct sealed_cipher *cipher, struct buffer *out, const s
     memcpy(tag, frame.data + frame.size - TAG_SIZE, TAG_SIZE); /* the call below does not promise const */
     uint64_t number = read_be64(frame.data) ^ siphash24(peer->mask, tag, TAG_SIZE);
     nonce_of(nonce, number);
-    if (EVP_DecryptInit_ex2(cipher->open, NULL, peer->key, nonce, NULL) != 1 ||
-        EVP_CIPHER_CTX_ctrl(cipher->open, EVP_CTRL_AEAD_SET_TAG, TAG_SIZE, tag) != 1 ||
-        EVP_DecryptUpdate(cipher->open, into, &size, frame.data + COUNTER_SIZE, (int)plain) != 1 ||
-        EVP_DecryptFinal_ex(cipher->open, into + size, &tail) != 1) {
+    bool good = EVP_DecryptInit_ex2(cipher->open, NULL, peer->key, nonce, NULL) == 1 &&
+                EVP_CIPHER_CTX_ctrl(cipher->open, EVP_CTRL_AEAD_SET_TAG, TAG_SIZE, tag) == 1 &&
+                EVP_DecryptUpdate(cipher->open, into, &size, frame.data + COUNTER_SIZE, (int)plain) == 1 &&
+                EVP_DecryptFinal_ex(cipher->open, into + size, &tail) == 1;
+    forget_key(cipher->open);
+    if (!good) {
         OPENSSL_cleanse(into, plain); /* nothing unchecked stays behind the end of the buffer */
         return false;
     }

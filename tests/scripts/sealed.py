@@ -179,10 +179,12 @@ def seal(key, mask, counter, plain):
 
 def unseal(key, mask, frame):
     """Counter and plaintext, or None."""
+    if len(frame) < 24:
+        return None
     ciphertext, tag = frame[8:-16], frame[-16:]
     counter = struct.unpack(">Q", frame[:8])[0] ^ siphash24(mask, tag)
     nonce = bytes(4) + struct.pack(">Q", counter)
-    if len(frame) < 24 or aead_tag(key, nonce, ciphertext) != tag:
+    if aead_tag(key, nonce, ciphertext) != tag:
         return None
     return counter, chacha20(key, 1, nonce, ciphertext)
 
