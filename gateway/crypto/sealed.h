@@ -58,7 +58,7 @@ struct sealed_keys {
     uint8_t root[SEALED_ROOT_SIZE];
 };
 /* §5. False when an announcement's first byte names the wrong side, the secret is not of the mode's size, or
- * the peer's key gives the all-zero secret. */
+ * the peer's key gives the all-zero secret; `out` is wiped then. */
 bool sealed_derive(struct sealed_keys *out, const struct sealed_handshake *handshake);
 
 /* §6. Appends 8 + plain.size + 16 bytes. `plain` has 16 + 256 k bytes; that is the caller's affair. */
