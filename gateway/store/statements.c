@@ -127,6 +127,7 @@ static const struct step operations[OPERATIONS][STEPS] = {
 struct statements {
     sqlite3 *database;
     sqlite3_stmt *kept[OPERATIONS][STEPS];
+    bool wiped;
 };
 
 void operation_write(struct buffer *batch, enum operation operation, const struct value *values, size_t count)
@@ -186,7 +187,15 @@ static bool run_operation(struct statements *statements, uint8_t operation, cons
         if (*kept == NULL || !run_step(statements->database, *kept, step, values, count, error))
             return false;
     }
+    statements->wiped |= operation == PUT_ROUTE || operation == PUT_INVITE;
     return true;
+}
+
+bool statements_wiped(struct statements *statements)
+{
+    bool wiped = statements->wiped;
+    statements->wiped = false;
+    return wiped;
 }
 
 bool statements_run(struct statements *statements, struct bytes batch, struct error **error)

@@ -45,5 +45,7 @@ void statements_free(struct statements *statements);
 
 /* Does all operations of a batch, or stops at the first that fails. The caller holds the transaction. */
 bool statements_run(struct statements *statements, struct bytes batch, struct error **error);
+/* Has a row been put since the last call that may have wiped a secret? Its old form stands in the log. */
+bool statements_wiped(struct statements *statements);
 
 #endif

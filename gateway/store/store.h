@@ -201,6 +201,7 @@ void store_put_app_password(struct store_batch *batch, const struct app_password
 void store_delete_app_password(struct store_batch *batch, int64_t account, int64_t id);
 void store_put_contact(struct store_batch *batch, const struct contact_row *row);
 void store_put_conversation(struct store_batch *batch, const struct conversation_row *row);
+/* What it replaces is gone from all files once no batch waits. */
 void store_put_route(struct store_batch *batch, const struct route_row *row);
 void store_delete_route(struct store_batch *batch, int64_t account, int64_t id); /* and its salts */
 void store_put_invite(struct store_batch *batch, const struct invite_row *row);

@@ -29,7 +29,7 @@ struct writer {
     sqlite3_stmt *control[CONTROLS];
     int log_pages, checkpoint_at;
     bool full;   /* the disk, as the present transaction met it */
-    bool purged; /* what was removed still stands in the log, and in the file below it */
+    bool purged; /* what was removed or wiped still stands in the log, and in the file below it */
     uv_mutex_t lock;
     struct store_stats stats; /* under the lock */
 };
@@ -156,6 +156,7 @@ void writer_run(void *arg, struct queue *batches)
     if (!committed && !transaction_lost(writer))
         control(writer, ROLLBACK, NULL);
     uint64_t took_us = (uv_hrtime() - begin) / 1000;
+    writer->purged |= statements_wiped(writer->statements);
 
     uint64_t count = 0, failed = 0;
     for (struct job *job = batches->first; job != NULL; job = job->next) {
@@ -179,8 +180,8 @@ void writer_run(void *arg, struct queue *batches)
         checkpoint(writer);
 }
 
-/* Empties the log into the file, so that removed texts are in neither. A read under way forbids it: then it
- * is tried again after the next transaction; nobody waits. */
+/* Empties the log into the file, so that removed texts and wiped keys are in neither. A read under way
+ * forbids it: then it is tried again after the next transaction; nobody waits. */
 static void empty_log(struct writer *writer)
 {
     sqlite3_busy_timeout(writer->database, 0);

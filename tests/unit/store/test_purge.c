@@ -187,6 +187,29 @@ static void test_removed_texts_leave_the_log(void **state)
     }
 }
 
+/* A route that is settled: what wiped its keys also takes them from the log. */
+static void test_wiped_keys_leave_the_files(void **state)
+{
+    struct place *place = *state;
+    static const char key[] = "a key that must not stay on the disk";
+    struct store_batch *batch = store_begin(place->store);
+    struct route_row route = some_route(1, 5, 1);
+    route.keys_wrapped = bytes_of_string(key);
+    store_put_route(batch, &route);
+    commit_good(place, batch);
+    while (!file_holds(place, key)) /* the log was emptied into the file */
+        continue;
+
+    batch = store_begin(place->store);
+    route.keys_wrapped = bytes_of_string("the root");
+    route.settled = true;
+    store_put_route(batch, &route);
+    commit_good(place, batch);
+    while (file_holds(place, key) || holds(place, "retrogate.db-wal", key))
+        continue;
+    assert_int_equal(rows_of(place, "SELECT settled FROM route WHERE id = 5"), 1);
+}
+
 /* A removal holds up other transactions for one piece at most. */
 static void test_pieces_are_small(void **state)
 {
@@ -217,6 +240,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_removed_conversation_is_gone_at_once, begin, end),
         cmocka_unit_test_setup_teardown(test_an_account_takes_all_with_it, begin, end),
         cmocka_unit_test_setup_teardown(test_removed_texts_leave_the_log, begin, end),
+        cmocka_unit_test_setup_teardown(test_wiped_keys_leave_the_files, begin, end),
         cmocka_unit_test_setup_teardown(test_pieces_are_small, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
