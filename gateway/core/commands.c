@@ -10,6 +10,7 @@
 #include "core/contacts.h"
 #include "core/invites.h"
 #include "core/network.h"
+#include "core/sealing.h"
 #include "core/status.h"
 #include "core/vault.h"
 #include "core/verbs.h"
@@ -51,7 +52,7 @@ static const struct command {
     {"contact.show", ACCOUNT, "contact:n", do_contact_show},
     {"contact.set", ACCOUNT, "contact:n handle:s? name:s? presence:s?", do_contact_set},
     {"contact.remove", ACCOUNT, "contact:n", do_contact_remove},
-    {"invite.new", ACCOUNT, "contact:n? key:s? valid:i? uses:i?", do_invite_new},
+    {"invite.new", ACCOUNT, "contact:n? key:s? valid:i? uses:i? protection:s?", do_invite_new},
     {"invite.list", ACCOUNT, "", do_invite_list},
     {"invite.open", ACCOUNT, "link:s key:s?", do_invite_open},
     {"invite.revoke", ACCOUNT, "invite:i", do_invite_revoke},
@@ -59,6 +60,7 @@ static const struct command {
     {"conversation.show", ACCOUNT, "conversation:n", do_conversation_show},
     {"conversation.open", ACCOUNT, "conversation:n", do_conversation_open},
     {"conversation.close", ACCOUNT, "conversation:n", do_conversation_close},
+    {"conversation.lower", ACCOUNT, "conversation:n sure:b?", do_conversation_lower},
     {"conversation.avatar", ACCOUNT, "conversation:n", do_conversation_avatar},
     {"say", ACCOUNT, "conversation:n text:s label:s? once:b?", do_say},
     {"withdraw", ACCOUNT, "seq:i", do_withdraw},

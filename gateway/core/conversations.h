@@ -7,8 +7,8 @@
 /* Conversations and their routes: from the chat sessions' outputs to lines, changes and the router, and back.
  */
 
-/* Makes the chat of a route whose keys can be unwrapped, and serves or seeks its hash. False without memory
- * or keys, or when another route has the hash. */
+/* Makes the chat of a route whose keys can be unwrapped; it serves and seeks its hashes. False without memory
+ * or keys, or when another route has the invite's hash. */
 bool route_start(struct route *route);
 /* The row, as the route is now, in a batch of its own. An ended route has none. */
 void route_save(const struct route *route);
@@ -16,13 +16,24 @@ void route_save(const struct route *route);
 void route_delete(const struct route *route, struct store_batch *batch);
 /* Ends a route: the peer is told, the chat forgotten. */
 void route_end(struct route *route);
+/* The same, with its row, and the offer it came from if that is still open. */
+void route_discard(struct route *route);
 void route_stop(struct route *route); /* as at shutdown: nothing is told to anybody */
+/* As far as is known: also of a route whose chat is not there. */
+enum chat_protection route_protection(const struct route *route);
+const char *protection_word(enum chat_protection protection); /* none, classic, sealed */
+/* A sealed route that the other side has closed: its secrets are gone, it only says so. */
+bool route_is_over(const struct route *route);
 
 /* Sends what the router and the chats put out, until nothing is left. */
 void conversations_drain(struct gateway *gateway);
+void conversations_turn(struct gateway *gateway); /* the same at the end of a turn of the loop */
 void route_mark_dirty(struct route *route);
 void route_take_outputs(struct route *route);
-void route_rearm(struct route *route); /* its timer */
+struct route_hash;
+void route_forget_hash(struct route_hash *entry); /* its tunnels end */
+void routes_rearm(struct gateway *gateway);       /* the timer of what is due first */
+void routes_due(uv_timer_t *timer);
 
 /* Somebody began or stopped to look (sessions), or lines wait: seek tunnels or sleep (00 decision 13). */
 void conversation_interest(struct conversation *conversation);
@@ -30,13 +41,17 @@ void conversations_interest(struct account *account);
 /* A person opened it just now. */
 void conversation_wake(struct conversation *conversation);
 
-/* Work out the state from the routes; a change of it is told. */
+/* Work out state and protection from the routes; a change of them is told. */
 void conversation_settle(struct conversation *conversation);
+/* The newest of those that protect best; in a conversation that was sealed, sealed ones only. */
 struct route *conversation_talking_route(const struct conversation *conversation);
 void conversation_changed(struct conversation *conversation); /* takes a change number */
+void conversation_recount(struct conversation *conversation); /* the same, once at the end of the turn */
 /* The conversation as it will be when the writes under way are committed: what the next row begins with. */
 struct conversation conversation_as_asked(const struct conversation *conversation);
 bool conversation_has_route(const struct conversation *conversation);
+bool conversation_waits(
+    const struct conversation *conversation); /* own lines are queued or not acknowledged */
 /* Frees ended routes of which no commit speaks any more; true when the conversation itself may be freed. */
 bool conversation_sweep(struct conversation *conversation);
 void conversation_free(struct conversation *conversation);
@@ -46,5 +61,7 @@ void conversations_router_output(struct gateway *gateway, const struct router_ou
 
 /* All hashes of an account after its keys are there. */
 void account_start_routes(struct account *account);
+/* The gateway stops: the peers are told, then the routes are stopped. */
+void routes_leave(struct gateway *gateway);
 
 #endif

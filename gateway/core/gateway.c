@@ -9,6 +9,7 @@
 #include "core/contacts.h"
 #include "core/conversations.h"
 #include "core/invites.h"
+#include "core/local.h"
 #include "core/network.h"
 #include "core/queue.h"
 #include "core/rows.h"
@@ -53,16 +54,20 @@ static void each_minute(uv_timer_t *timer)
     invites_expire(gateway);
     app_passwords_sweep(gateway);
     queues_flush(gateway);
+    local_meet_all(gateway);
+    conversations_drain(gateway);
     sweep(gateway);
 }
 
 static void on_check(uv_check_t *check)
 {
+    conversations_turn(check->data);
     sessions_flush(check->data);
 }
 
 static void on_prepare(uv_prepare_t *prepare)
 {
+    conversations_turn(prepare->data);
     sessions_flush(prepare->data);
 }
 
@@ -129,7 +134,9 @@ static void free_memory(struct gateway *gateway)
     throttle_free(&gateway->throttle);
     free_node(gateway);
     router_free(gateway->router);
-    classic_cipher_free(gateway->cipher);
+    classic_cipher_free(gateway->tools.classic);
+    sealed_cipher_free(gateway->tools.sealed);
+    timers_free(&gateway->route_timers);
     json_decref(gateway->listening);
     OPENSSL_cleanse(gateway->vault_key, sizeof gateway->vault_key);
     free(gateway);
@@ -154,15 +161,15 @@ struct gateway *gateway_open(uv_loop_t *loop, const struct core_options *options
     gateway->loop = loop;
     gateway->random = &random_system;
     gateway->started = uv_now(loop);
-    gateway->router_due = UINT64_MAX;
-    gateway->cipher = classic_cipher_new();
+    gateway->router_due = gateway->route_due = UINT64_MAX;
+    gateway->tools = (struct chat_tools){classic_cipher_new(), sealed_cipher_new(), gateway->random};
     gateway->router = router_new(&options->router, gateway->random, uv_now(loop));
     char keys[128];
     snprintf(keys, sizeof keys, "%s/keys", options->directory);
     const struct keyring_options keyring_options = {
         .program = options->keyring_program, .directory = keys, .workers = options->keyring_workers};
     bool good = copy_options(gateway, options, error);
-    if (good && (gateway->cipher == NULL || gateway->router == NULL))
+    if (good && (gateway->tools.classic == NULL || gateway->tools.sealed == NULL || gateway->router == NULL))
         good = error_set(error, ERROR_INTERNAL, "out of memory");
     good = good && load(gateway, error);
     if (good)
@@ -174,11 +181,13 @@ struct gateway *gateway_open(uv_loop_t *loop, const struct core_options *options
         return NULL;
     }
     uv_timer_init(loop, &gateway->router_timer);
+    uv_timer_init(loop, &gateway->route_timer);
     uv_timer_init(loop, &gateway->minute);
     uv_check_init(loop, &gateway->check);
     uv_prepare_init(loop, &gateway->prepare);
-    gateway->open_handles = 4;
-    gateway->router_timer.data = gateway->minute.data = gateway->check.data = gateway->prepare.data = gateway;
+    gateway->open_handles = 5;
+    gateway->router_timer.data = gateway->route_timer.data = gateway->minute.data = gateway->check.data =
+        gateway->prepare.data = gateway;
     uv_timer_start(&gateway->minute, each_minute, MINUTE_MS, MINUTE_MS);
     uv_check_start(&gateway->check, on_check);
     uv_prepare_start(&gateway->prepare, on_prepare);
@@ -186,6 +195,7 @@ struct gateway *gateway_open(uv_loop_t *loop, const struct core_options *options
         gateway_close(gateway, NULL, NULL);
         return NULL;
     }
+    queues_claim(gateway);
     invites_expire(gateway);
     network_start(gateway);
     return gateway;
@@ -235,6 +245,7 @@ static void finish(struct gateway *gateway)
     store_close(gateway->store);
     sessions_flush(gateway);
     uv_close((uv_handle_t *)&gateway->router_timer, handle_closed);
+    uv_close((uv_handle_t *)&gateway->route_timer, handle_closed);
     uv_close((uv_handle_t *)&gateway->minute, handle_closed);
     uv_close((uv_handle_t *)&gateway->check, handle_closed);
     uv_close((uv_handle_t *)&gateway->prepare, handle_closed);
@@ -265,28 +276,13 @@ static void links_closed(void *arg)
     finish_when_idle(gateway);
 }
 
-static void stop_routes(struct gateway *gateway)
-{
-    struct account *account, *next_account;
-    HASH_ITER(hh, gateway->accounts, account, next_account)
-    {
-        struct conversation *conversation, *next;
-        HASH_ITER(hh, account->conversations, conversation, next)
-        {
-            struct route *route;
-            DL_FOREACH(conversation->routes, route)
-            route_stop(route);
-        }
-    }
-}
-
 void gateway_close(struct gateway *gateway, void (*closed)(void *arg), void *arg)
 {
     gateway->phase = NODE_CLOSING;
     gateway->closed = closed;
     gateway->closed_arg = arg;
     sessions_end_all(gateway, "the gateway is stopping");
-    stop_routes(gateway);
+    routes_leave(gateway);
     if (gateway->friends != NULL)
         friends_close(gateway->friends, links_closed, gateway);
     else

@@ -8,6 +8,7 @@
 #include "core/conversations.h"
 #include "core/invites.h"
 #include "core/rows.h"
+#include "core/sealing.h"
 #include "core/text.h"
 #include "core/write.h"
 
@@ -31,7 +32,8 @@ struct invite_write {
     int64_t id, change;
     const char *state;
     bool end_route;
-    struct call *call; /* NULL: nobody waits */
+    struct call *call;     /* NULL: nobody waits */
+    struct route *settled; /* pinned: its row is in the same commit; NULL: none */
 };
 
 static void apply_end(const struct invite_write *work, struct invite *invite)
@@ -56,6 +58,10 @@ static void invite_written(void *arg, const struct error *error)
 {
     struct invite_write *work = arg;
     struct invite *invite = NULL;
+    if (work->settled != NULL) {
+        work->settled->pins--;
+        work->settled->unsettled = error != NULL;
+    }
     HASH_FIND(hh, work->account->invites, &work->id, sizeof work->id, invite);
     if (invite != NULL)
         invite->ending = false;
@@ -71,7 +77,7 @@ static void invite_written(void *arg, const struct error *error)
     free(work);
 }
 
-static bool end_offer(struct invite *invite, const char *state, bool end_route, struct call *call)
+static bool end_with(struct invite *invite, struct invite_write template, struct route *route)
 {
     struct account *account = invite->account;
     struct invite_write *work = calloc(1, sizeof *work);
@@ -81,27 +87,78 @@ static bool end_offer(struct invite *invite, const char *state, bool end_route, 
         return false;
     }
     struct invite changed = *invite;
-    if (strcmp(state, "open") != 0)
+    if (strcmp(template.state, "open") != 0)
         changed.link_wrapped = (struct buffer){0};
-    text_copy(changed.state, sizeof changed.state, state);
+    text_copy(changed.state, sizeof changed.state, template.state);
     changed.change = write_change(write);
     put_invite(write->batch, &changed);
-    struct route *route = end_route ? route_of(invite) : NULL;
-    if (route != NULL)
+    if (template.end_route && route != NULL)
         route_delete(route, write->batch);
-    invite->ending = strcmp(state, "open") != 0;
-    *work = (struct invite_write){account, invite->id, changed.change, state, end_route, call};
+    if (template.settled != NULL) {
+        put_route(write->batch, template.settled);
+        template.settled->pins++;
+    }
+    invite->ending = strcmp(template.state, "open") != 0;
+    *work = template;
+    work->account = account;
+    work->id = invite->id;
+    work->change = changed.change;
     write_commit(write, invite_written, work);
     return true;
 }
 
+static bool end_offer(struct invite *invite, const char *state, bool end_route, struct call *call)
+{
+    return end_with(invite, (struct invite_write){.state = state, .end_route = end_route, .call = call},
+                    end_route ? route_of(invite) : NULL);
+}
+
+static struct invite *offer_of(const struct route *route)
+{
+    struct invite *invite = NULL;
+    HASH_FIND(hh, route->conversation->account->invites, &route->invite, sizeof route->invite, invite);
+    return invite != NULL && invite->own && strcmp(invite->state, "open") == 0 && !invite->ending ? invite
+                                                                                                  : NULL;
+}
+
+void invite_discard(struct route *route)
+{
+    struct invite *invite = offer_of(route);
+    if (invite != NULL)
+        end_offer(invite, "revoked", false, NULL);
+}
+
+static void settled(void *arg, const struct error *error)
+{
+    struct route *route = arg;
+    route->pins--;
+    route->unsettled = error != NULL;
+}
+
+void invite_settled(struct route *route)
+{
+    struct invite *invite = offer_of(route);
+    if (invite != NULL) {
+        end_with(invite, (struct invite_write){.state = "used", .settled = route}, NULL);
+        return;
+    }
+    struct store_batch *batch = store_begin(route->conversation->account->gateway->store);
+    if (batch == NULL)
+        return;
+    put_route(batch, route);
+    route->pins++;
+    store_commit(batch, settled, route);
+}
+
+const char *invite_protection(const struct invite *invite)
+{
+    return invite->sealed_only ? "sealed" : invite->sealed ? "any" : "classic";
+}
+
 void invite_confirmed(struct route *route)
 {
-    struct account *account = route->conversation->account;
-    struct invite *invite = NULL;
-    HASH_FIND(hh, account->invites, &route->invite, sizeof route->invite, invite);
-    if (invite == NULL || !invite->own || strcmp(invite->state, "open") != 0 || invite->uses_left < 1 ||
-        invite->ending)
+    struct invite *invite = offer_of(route);
+    if (invite == NULL || invite->uses_left < 1)
         return;
     /* Memory follows at once: what is used up is not offered again while that is being stored. */
     invite->uses_left--;
@@ -122,7 +179,15 @@ bool do_invite_revoke(struct call *call, struct error **error)
     return end_offer(invite, "revoked", true, call) || error_set(error, ERROR_INTERNAL, "out of memory");
 }
 
-static void expire_routes(struct account *account, int64_t now)
+/* Sealed routes are found by hashes that change: what is unused costs nothing and stays until it is closed.
+ */
+static bool expired(const struct route *route, int64_t now)
+{
+    int64_t used = route->last_used > route->created ? route->last_used : route->created;
+    return !route->ended && !route->sealed && route->confirmed && used + ROUTE_IDLE_MS <= now;
+}
+
+static void tend_routes(struct account *account, int64_t now)
 {
     struct conversation *conversation, *next;
     HASH_ITER(hh, account->conversations, conversation, next)
@@ -130,10 +195,10 @@ static void expire_routes(struct account *account, int64_t now)
         struct route *route;
         DL_FOREACH(conversation->routes, route)
         {
-            int64_t used = route->last_used > route->created ? route->last_used : route->created;
             struct store_batch *batch;
-            if (route->ended || !route->confirmed || used + ROUTE_IDLE_MS > now ||
-                (batch = store_begin(account->gateway->store)) == NULL)
+            if (route->unsettled && !route->ended && account->unlocked)
+                sealing_settle(route);
+            if (!expired(route, now) || (batch = store_begin(account->gateway->store)) == NULL)
                 continue;
             route_delete(route, batch);
             store_commit(batch, NULL, NULL);
@@ -161,6 +226,6 @@ void invites_expire(struct gateway *gateway)
             if (open || (!invite->own && route != NULL && !route->confirmed))
                 end_offer(invite, "expired", route != NULL && !route->confirmed, NULL);
         }
-        expire_routes(account, now);
+        tend_routes(account, now);
     }
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/sha.h>
+
 #include "base/log.h"
 #include "core/changes.h"
 #include "core/commands.h"
@@ -41,9 +43,10 @@ struct offer {
     struct buffer blob; /* opening: what is to be decrypted */
     int64_t hint_expires;
     json_t *warnings;
-    bool named;            /* the inviter's key came with the call */
-    struct contact *guess; /* whose key was tried, or is meant by the invite itself */
-    struct error *error;   /* why the guess failed */
+    bool named;             /* the inviter's key came with the call */
+    const char *protection; /* making: the word of the command, which lives in the call */
+    struct contact *guess;  /* whose key was tried, or is meant by the invite itself */
+    struct error *error;    /* why the guess failed */
 };
 
 static void offer_free(struct offer *offer)
@@ -232,7 +235,51 @@ static bool usable(const struct account *account, struct error **error)
            error_set(error, ERROR_LOCKED, "the vault is locked; run retrogatectl unlock");
 }
 
+/* C of SEALED.md §3: both sides know the invite by its blob. */
+static void keep_context(struct offer *offer, struct bytes blob)
+{
+    SHA256(blob.data, blob.size, offer->route->context);
+}
+
 /* --- making one */
+
+/* What an invite allows, by the word of the command. A conversation that was sealed makes no other ones,
+ * until its person lowers it. */
+static const struct protection {
+    const char *word;
+    bool sealed, sealed_only;
+    enum keyring_sealing announced;
+    enum chat_sealing sealing;
+} protections[] = {
+    {"any", true, false, KEYRING_SEALING_SUPPORTED, CHAT_SEALING_MAY},
+    {"sealed", true, true, KEYRING_SEALING_ONLY, CHAT_SEALING_MUST},
+    {"classic", false, false, KEYRING_SEALING_NONE, CHAT_SEALING_NEVER},
+};
+
+static const struct protection *protection_by_word(const char *word)
+{
+    for (size_t i = 0; i < sizeof protections / sizeof *protections; i++) {
+        if (strcmp(protections[i].word, word) == 0)
+            return &protections[i];
+    }
+    return NULL;
+}
+
+static bool was_sealed(const struct contact *contact)
+{
+    return contact != NULL && contact->conversation != NULL &&
+           conversation_as_asked(contact->conversation).standing.sealed;
+}
+
+static bool may_be_classic(const struct contact *contact, struct error **error)
+{
+    return !was_sealed(contact) ||
+           error_set(
+               error, ERROR_DENIED,
+               "the conversation with %s is sealed, and a classic invite would take that back; if you want "
+               "that, lower the conversation first (conversation.lower, or the verb lower)",
+               contact->naming.handle);
+}
 
 static void invite_made(void *arg, const struct keyring_answer *answer)
 {
@@ -247,7 +294,9 @@ static void invite_made(void *arg, const struct keyring_answer *answer)
     link.secret = true;
     hex_upper(id, offer->contact->fingerprint + 12, 8);
     offer->invite->link_wrapped = buffer_make(1 << 16);
-    bool good = link_write_private_chat(&link, offer->invite->expires / 1000, id, answer->link_blob, false) &&
+    keep_context(offer, answer->link_blob);
+    bool good = link_write_private_chat(&link, offer->invite->expires / 1000, id, answer->link_blob,
+                                        offer->invite->sealed) &&
                 vault_wrap_for(account, "link", buffer_view(&link), &offer->invite->link_wrapped);
     buffer_free(&link);
     if (good)
@@ -266,6 +315,19 @@ static void invite_for(struct offer *offer, struct contact *contact)
         .expires = offer->invite->expires / 1000,
         .addressee = buffer_view(&contact->key_block),
     };
+    const struct protection *protection = protection_by_word(offer->protection);
+    struct error *error = NULL;
+    if (!protection->sealed && !may_be_classic(contact, &error)) {
+        offer_fail(offer, error);
+        error_free(error);
+        return;
+    }
+    if (was_sealed(contact))
+        protection = protection_by_word("sealed");
+    invite.sealing = protection->announced;
+    offer->route->sealing = protection->sealing;
+    offer->invite->sealed = protection->sealed;
+    offer->invite->sealed_only = protection->sealed_only;
     offer->contact = contact;
     random->fill(random->state, offer->route->hash, sizeof offer->route->hash);
     random->fill(random->state, offer->route->keys, 16);
@@ -296,7 +358,10 @@ static unsigned open_offers(const struct account *account)
 bool do_invite_new(struct call *call, struct error **error)
 {
     int64_t valid = arg_int(call, "valid", DAY_S), uses = arg_int(call, "uses", 1);
+    const char *protection = arg_has(call, "protection") ? arg_text(call, "protection") : "any";
     struct contact *contact = NULL;
+    if (protection_by_word(protection) == NULL)
+        return error_set(error, ERROR_INVALID, "protection is any, sealed or classic");
     if (!usable(call->account, error))
         return false;
     if (valid < 60 || valid > 366 * DAY_S)
@@ -313,6 +378,7 @@ bool do_invite_new(struct call *call, struct error **error)
     struct offer *offer = offer_new(call);
     if (offer == NULL)
         return error_set(error, ERROR_INTERNAL, "out of memory");
+    offer->protection = protection;
     offer->invite->own = true;
     offer->invite->uses_left = uses;
     offer->invite->expires = (clock_wall_ms() / 1000 + valid) * 1000;
@@ -409,8 +475,16 @@ static void invite_opened(void *arg, const struct keyring_answer *answer)
         json_array_append_new(offer->warnings,
                               json_string("the signature does not name you: somebody else's invite could "
                                           "have been passed on to you"));
+    struct error *classic = NULL;
+    if (!answer->sealed && !may_be_classic(offer->contact, &classic)) {
+        offer_fail(offer, classic);
+        error_free(classic);
+        return;
+    }
     memcpy(offer->route->hash, answer->hash, sizeof offer->route->hash);
     memcpy(offer->route->keys, answer->key, 16);
+    keep_context(offer, buffer_view(&offer->blob));
+    offer->route->sealing = answer->sealed ? CHAT_SEALING_MUST : CHAT_SEALING_MAY;
     offer->invite->expires = expires * 1000;
     offer->invite->sealed = answer->sealed;
     offer->invite->sealed_only = answer->sealed_only;

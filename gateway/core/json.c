@@ -5,6 +5,7 @@
 
 #include "base/address.h"
 #include "core/conversations.h"
+#include "core/invites.h"
 #include "core/write.h"
 
 static json_t *fingerprint_json(const uint8_t fingerprint[20])
@@ -63,34 +64,45 @@ static size_t tunnels_of(const struct conversation *conversation)
     return count;
 }
 
+static const char *protection_text(const struct conversation *conversation)
+{
+    static const char *const texts[] = {
+        [CHAT_UNPROTECTED] = "not decided yet: sealed if the other side can, as far as the invite allows",
+        [CHAT_CLASSIC] =
+            "encrypted with the invite's key; not authenticated, no forward secrecy, no receipts",
+        [CHAT_SEALED] = "authenticated, with forward secrecy and receipts, from this gateway to the other"};
+    if (!conversation_has_route(conversation))
+        return "there is no route";
+    return texts[conversation->protection];
+}
+
 json_t *json_of_conversation(const struct conversation *conversation)
 {
     const struct contact *contact = conversation->contact;
-    bool routed = conversation_has_route(conversation);
-    return json_pack(
-        "{s:I,s:I,s:s,s:s,s:b,s:s,s:s,s:I,s:s,s:s,s:o,s:I,s:I,s:I,s:I,s:I,s:o,s:s,s:I,s:I}", "id",
-        (json_int_t)conversation->id, "contact", (json_int_t)contact->id, "handle", contact->naming.handle,
-        "name", contact->naming.name, "open",
-        conversation->standing.open && conversation->standing.closed_at == 0, "state",
-        chat_state_word(conversation->state), "reason", conversation->reason, "since",
-        (json_int_t)conversation->since, "protection", routed ? "classic" : "none", "protection_text",
-        routed ? "encrypted with the invite's key; not authenticated, no forward secrecy, no receipts"
-               : "there is no route",
-        "fingerprint", fingerprint_json(contact->fingerprint), "queued",
-        (json_int_t)conversation->queue_lines, "tunnels", (json_int_t)tunnels_of(conversation), "last",
-        (json_int_t)conversation->last_seq, "read", (json_int_t)conversation->standing.read_seq, "unread",
-        (json_int_t)conversation->unread, "avatar", blob_json(conversation->avatar), "state_text",
-        conversation->state_text, "created", (json_int_t)conversation->created, "change",
-        (json_int_t)conversation->change);
+    return json_pack("{s:I,s:I,s:s,s:s,s:b,s:s,s:s,s:I,s:s,s:s,s:b,s:o,s:I,s:I,s:I,s:I,s:I,s:o,s:s,s:I,s:I}",
+                     "id", (json_int_t)conversation->id, "contact", (json_int_t)contact->id, "handle",
+                     contact->naming.handle, "name", contact->naming.name, "open",
+                     conversation->standing.open && conversation->standing.closed_at == 0, "state",
+                     chat_state_word(conversation->state), "reason", conversation->reason, "since",
+                     (json_int_t)conversation->since, "protection", protection_word(conversation->protection),
+                     "protection_text", protection_text(conversation), "sealed",
+                     conversation->standing.sealed, "fingerprint", fingerprint_json(contact->fingerprint),
+                     "queued", (json_int_t)conversation->queue_lines, "tunnels",
+                     (json_int_t)tunnels_of(conversation), "last", (json_int_t)conversation->last_seq, "read",
+                     (json_int_t)conversation->standing.read_seq, "unread", (json_int_t)conversation->unread,
+                     "avatar", blob_json(conversation->avatar), "state_text", conversation->state_text,
+                     "created", (json_int_t)conversation->created, "change",
+                     (json_int_t)conversation->change);
 }
 
 json_t *json_of_invite(const struct invite *invite)
 {
-    return json_pack("{s:I,s:b,s:I,s:s,s:I,s:I,s:s,s:I,s:I}", "id", (json_int_t)invite->id, "own",
+    return json_pack("{s:I,s:b,s:I,s:s,s:s,s:I,s:I,s:s,s:I,s:I}", "id", (json_int_t)invite->id, "own",
                      invite->own, "contact", (json_int_t)invite->contact->id, "handle",
-                     invite->contact->naming.handle, "expires", (json_int_t)invite->expires, "uses_left",
-                     (json_int_t)invite->uses_left, "state", invite->state, "created",
-                     (json_int_t)invite->created, "change", (json_int_t)invite->change);
+                     invite->contact->naming.handle, "protection", invite_protection(invite), "expires",
+                     (json_int_t)invite->expires, "uses_left", (json_int_t)invite->uses_left, "state",
+                     invite->state, "created", (json_int_t)invite->created, "change",
+                     (json_int_t)invite->change);
 }
 
 json_t *json_of_line(const struct account *account, const struct line_row *row)

@@ -7,106 +7,140 @@
 #include "base/log.h"
 #include "core/changes.h"
 #include "core/conversations.h"
+#include "core/numbers.h"
 #include "core/queue.h"
 #include "core/rows.h"
 #include "core/write.h"
 #include "distant/plain.h"
 #include "wire/utf8.h"
 
+/* A row that is being stored, as it will be told. */
+struct coming {
+    json_t *line;
+    int64_t seq, change;
+};
+
 /* What is committed, and what happens then. */
 struct line_write {
     struct write *write;
     struct conversation *conversation;
+    struct coming line;
     line_said_fn *said; /* NULL: nobody waits */
     void *said_arg;
-    json_t *line; /* as it will be told */
-    int64_t seq, change;
-    bool incoming;
-    struct buffer text; /* own lines: for the chat or the queue */
-    bool waits;         /* committed as queued */
+    bool waits;              /* committed as queued */
+    uint64_t number;         /* sealed */
+    struct route *route;     /* pinned; NULL: committed as queued, or none needs to know */
+    struct queued_line *own; /* an own line, for the chat or the queue */
 };
 
 static void release(struct line_write *work)
 {
     work->conversation->pins--;
-    json_decref(work->line);
-    buffer_free(&work->text);
+    if (work->route != NULL)
+        work->route->pins--;
+    json_decref(work->line.line);
+    queued_line_free(work->own);
     free(work);
 }
 
-static void line_committed(void *arg, const struct error *error)
+static struct line_write *work_new(struct conversation *conversation, struct route *route)
 {
-    struct line_write *work = arg;
-    struct conversation *conversation = work->conversation;
-    struct account *account = conversation->account;
-    struct gateway *gateway = account->gateway;
-    if (work->waits) {
-        conversation->coming_lines--;
-        conversation->coming_bytes -= buffer_size(&work->text);
-    }
-    if (error != NULL) {
-        /* What ends here and is not stored is not acknowledged: an own line is refused, a received one is
-         * lost to us, which on the classic wire nobody can be told. */
-        if (work->said != NULL)
-            work->said(work->said_arg, NULL, error);
-        else
-            log_error("core", "event=line-lost conversation=%s",
-                      log_name(&conversation->id, sizeof conversation->id));
-        release(work);
-        return;
-    }
-    conversation->last_seq = work->seq;
-    if (work->incoming) {
-        conversation->unread++;
-        conversation->received++;
-    }
-    if (work->said != NULL)
-        work->said(work->said_arg,
-                   json_pack("{s:I,s:I,s:I,s:O}", "epoch", (json_int_t)account->epoch, "seq",
-                             (json_int_t)work->seq, "change", (json_int_t)work->change, "time",
-                             json_object_get(work->line, "time")),
-                   NULL);
-    ring_put(account, work->change, "line", work->seq, json_incref(work->line));
-    if (work->waits)
-        queue_add(conversation, work->seq, buffer_view(&work->text));
-    else if (work->text.memory != NULL)
-        queue_hand_over(conversation, work->seq, buffer_view(&work->text));
-    release(work);
-    conversations_drain(gateway);
-}
-
-/* Makes the row, its JSON and the write. NULL without memory. */
-static struct line_write *line_begin(struct conversation *conversation, struct line_row *row)
-{
-    struct account *account = conversation->account;
     struct line_write *work = calloc(1, sizeof *work);
     if (work == NULL)
         return NULL;
-    work->write = write_begin(account->gateway, account);
+    work->write = write_begin(conversation->account->gateway, conversation->account);
     if (work->write == NULL) {
         free(work);
         return NULL;
     }
     work->conversation = conversation;
     conversation->pins++;
-    row->account = account->id;
-    row->conversation = conversation->id;
-    row->seq = work->seq = ++account->last_seq;
-    row->change = work->change = write_change(work->write);
-    row->time = clock_wall_ms();
-    work->line = json_of_line(account, row);
-    if (work->line == NULL) {
-        write_discard(work->write);
-        work->write = NULL;
-        release(work);
-        return NULL;
-    }
-    store_put_line(work->write->batch, row);
+    work->route = route;
+    if (route != NULL)
+        route->pins++;
     return work;
 }
 
-bool line_say(struct conversation *conversation, struct bytes text, const char *label, line_said_fn *said,
-              void *arg, struct error **error)
+static void give_up(struct line_write *work)
+{
+    write_discard(work->write);
+    release(work);
+}
+
+/* Adds the row to the write, with what it becomes. False without memory. */
+static bool put(struct line_write *work, struct coming *coming, struct line_row *row)
+{
+    struct account *account = work->conversation->account;
+    row->account = account->id;
+    row->conversation = work->conversation->id;
+    row->seq = coming->seq = ++account->last_seq;
+    row->change = coming->change = write_change(work->write);
+    row->time = clock_wall_ms();
+    coming->line = json_of_line(account, row);
+    if (coming->line == NULL)
+        return false;
+    store_put_line(work->write->batch, row);
+    return true;
+}
+
+static void tell(struct line_write *work, struct coming *coming)
+{
+    if (coming->line == NULL)
+        return;
+    work->conversation->last_seq = coming->seq;
+    ring_put(work->conversation->account, coming->change, "line", coming->seq, coming->line);
+    coming->line = NULL;
+}
+
+/* --- own lines */
+
+static void say_numbered(struct route *route, struct queued_line *own)
+{
+    queue_say(route, own);
+    numbers_try(route);
+}
+
+static void own_stored(struct line_write *work)
+{
+    struct conversation *conversation = work->conversation;
+    struct queued_line *own = work->own;
+    work->own = NULL;
+    work->said(work->said_arg,
+               json_pack("{s:I,s:I,s:I,s:O}", "epoch", (json_int_t)conversation->account->epoch, "seq",
+                         (json_int_t)work->line.seq, "change", (json_int_t)work->line.change, "time",
+                         json_object_get(work->line.line, "time")),
+               NULL);
+    own->seq = work->line.seq;
+    own->number = work->number;
+    own->route = work->number != 0 ? work->route->id : 0;
+    tell(work, &work->line);
+    if (work->waits)
+        queue_add(conversation, own);
+    else if (work->number != 0)
+        say_numbered(work->route, own);
+    else
+        queue_hand_over(conversation, own);
+}
+
+static void own_committed(void *arg, const struct error *error)
+{
+    struct line_write *work = arg;
+    struct conversation *conversation = work->conversation;
+    if (work->waits) {
+        conversation->coming_lines--;
+        conversation->coming_bytes -= buffer_size(&work->own->text);
+    }
+    if (error == NULL) {
+        own_stored(work);
+    } else {
+        if (work->number != 0)
+            numbers_void(work->route, work->number, work->number);
+        work->said(work->said_arg, NULL, error);
+    }
+    release(work);
+}
+
+static bool may_say(const struct conversation *conversation, size_t size, size_t lines, struct error **error)
 {
     if (conversation->standing.closed_at != 0)
         return error_set(error, ERROR_INVALID,
@@ -115,184 +149,287 @@ bool line_say(struct conversation *conversation, struct bytes text, const char *
         return error_set(
             error, ERROR_INVALID,
             "there is no route to this contact; make an invite for it or open one of its invites");
-    size_t lines = conversation->queue_lines + conversation->coming_lines;
     if (lines >= CHAT_QUEUE_LINES ||
-        conversation->queue_bytes + conversation->coming_bytes + text.size > CHAT_QUEUE_BYTES)
+        conversation->queue_bytes + conversation->coming_bytes + size > CHAT_QUEUE_BYTES)
         return error_set(error, ERROR_LIMIT,
                          "%zu lines wait for this contact already; wait until a tunnel is there", lines);
-    struct route *route = lines == 0 ? conversation_talking_route(conversation) : NULL;
+    return true;
+}
+
+/* The row, and the number of a line that leaves on a sealed route; without room there it waits. */
+static bool put_own(struct line_write *work, struct bytes text, const char *label)
+{
+    struct conversation *conversation = work->conversation;
+    if (work->route != NULL && route_protection(work->route) == CHAT_SEALED) {
+        work->number = chat_number(work->route->chat, text.size);
+        if (work->number == 0) {
+            work->route->pins--;
+            work->route = NULL;
+        }
+    }
+    work->waits = work->route == NULL;
     struct line_row row = {
-        .route = route != NULL ? route->id : 0,
+        .route = work->route != NULL ? work->route->id : 0,
         .direction = "out",
+        .number = work->number,
         .text = text,
-        .delivery = route != NULL ? "sent" : "queued",
+        .delivery = work->route != NULL ? "sent" : "queued",
         .reason = conversation->state == CHAT_CLOSED_BY_PEER ? conversation->reason : "",
         .label = label,
     };
-    struct line_write *work = line_begin(conversation, &row);
-    if (work == NULL)
-        return error_set(error, ERROR_INTERNAL, "out of memory");
-    work->text = buffer_make(CHAT_LINE_LIMIT);
-    if (!buffer_append_bytes(&work->text, text)) {
-        write_discard(work->write);
-        release(work);
+    bool good = put(work, &work->line, &row);
+    if (!good && work->number != 0)
+        numbers_void(work->route, work->number, work->number);
+    return good;
+}
+
+bool line_say(struct conversation *conversation, struct bytes text, const char *label, line_said_fn *said,
+              void *arg, struct error **error)
+{
+    size_t lines = conversation->queue_lines + conversation->coming_lines;
+    if (!may_say(conversation, text.size, lines, error))
+        return false;
+    struct queued_line *own = queued_line_new(text);
+    if (own == NULL)
         return error_set(error, ERROR_LIMIT, "a line holds at most %d bytes", CHAT_LINE_LIMIT);
+    struct line_write *work =
+        work_new(conversation, lines == 0 ? conversation_talking_route(conversation) : NULL);
+    if (work == NULL) {
+        queued_line_free(own);
+        return error_set(error, ERROR_INTERNAL, "out of memory");
+    }
+    work->own = own;
+    if (!put_own(work, text, label)) {
+        give_up(work);
+        return error_set(error, ERROR_INTERNAL, "out of memory");
     }
     work->said = said;
     work->said_arg = arg;
-    work->waits = route == NULL;
     if (work->waits) {
         conversation->coming_lines++;
         conversation->coming_bytes += text.size;
     }
-    write_commit(work->write, line_committed, work);
+    write_commit(work->write, own_committed, work);
     return true;
+}
+
+/* --- received lines, classic */
+
+static bool put_received(struct line_write *work, struct coming *coming, struct line_row row)
+{
+    row.direction = "in";
+    row.route = work->route->id;
+    row.delivery = "received";
+    row.reason = row.label = "";
+    return put(work, coming, &row);
+}
+
+static void piece_committed(void *arg, const struct error *error)
+{
+    struct line_write *work = arg;
+    struct conversation *conversation = work->conversation;
+    if (error == NULL) {
+        conversation->unread++;
+        conversation->received++;
+        tell(work, &work->line);
+    } else {
+        /* Lost to us, which on the classic wire nobody can be told. */
+        log_error("core", "event=line-lost conversation=%s",
+                  log_name(&conversation->id, sizeof conversation->id));
+    }
+    release(work);
 }
 
 static void receive_piece(struct route *route, struct bytes text, int64_t peer_time, const uint64_t *salts,
                           size_t count)
 {
-    struct conversation *conversation = route->conversation;
-    struct line_row row = {
-        .route = route->id,
-        .direction = "in",
-        .text = text,
-        .peer_time = peer_time * 1000,
-        .delivery = "received",
-        .reason = "",
-        .label = "",
-    };
-    struct line_write *work = line_begin(conversation, &row);
-    if (work == NULL) {
+    struct line_write *work = work_new(route->conversation, route);
+    if (work == NULL ||
+        !put_received(work, &work->line, (struct line_row){.text = text, .peer_time = peer_time})) {
+        if (work != NULL)
+            give_up(work);
         log_error("core", "event=line-lost reason=memory");
         return;
     }
-    work->incoming = true;
     store_put_salts(work->write->batch, route->id, salts, count);
-    write_commit(work->write, line_committed, work);
+    write_commit(work->write, piece_committed, work);
 }
 
-void line_received(struct route *route, struct bytes text, int64_t peer_time, const uint64_t *salts,
-                   size_t count)
+static void receive_classic(struct route *route, const struct chat_output *output)
 {
     /* The original's texts may be markup; what is kept and shown is what a person wrote. */
+    struct bytes text = output->text;
     struct buffer plain = buffer_make(text.size);
     if (chat_text_plain(&plain, text))
         text = buffer_view(&plain);
+    size_t count = output->salt_count;
     /* A text of many parts may be longer than one line is allowed to be. */
     do {
         struct bytes piece = bytes_of(text.data, utf8_fit(text, CHAT_LINE_LIMIT));
-        receive_piece(route, piece, peer_time, salts, count);
+        receive_piece(route, piece, output->time, output->salts, count);
         text = bytes_of(text.data + piece.size, text.size - piece.size);
         count = 0;
     } while (text.size > 0);
     buffer_free(&plain);
 }
 
-/* --- delivery */
+/* --- received lines, sealed */
 
-struct delivery_write {
-    struct conversation *conversation;
-    int64_t seq, change;
-    const char *delivery;
-    char reason[128];
-    struct call *call;             /* withdrawing: waits for the line; NULL: nobody waits */
-    struct queued_line *withdrawn; /* goes back into the queue when this cannot be stored */
+struct inbox_write {
+    struct line_write *work; /* without a line of its own */
+    struct queued_line *lines;
+    size_t told;
+    struct coming *coming; /* two for each line: the note before it, and itself */
 };
 
-static void answer_line(void *arg, const struct line_row *row)
+static void answer(struct route *route, uint64_t number, bool stored)
 {
-    struct delivery_write *work = arg;
-    if (row->seq != work->seq)
+    uint64_t now = uv_now(route->conversation->account->gateway->loop);
+    if (stored && number > route->number_in)
+        route->number_in = number;
+    if (route->chat == NULL)
         return;
-    call_done(work->call, json_of_line(work->conversation->account, row));
-    work->call = NULL;
-}
-
-static void line_answered(void *arg, const struct error *error)
-{
-    struct delivery_write *work = arg;
-    if (work->call != NULL)
-        call_fail_copy(work->call,
-                       error != NULL ? error : &(struct error){ERROR_NOT_FOUND, "the line is gone"});
-    work->conversation->pins--;
-    free(work);
-}
-
-static void delivery_committed(void *arg, const struct error *error)
-{
-    struct delivery_write *work = arg;
-    struct conversation *conversation = work->conversation;
-    struct account *account = conversation->account;
-    json_t *line = error == NULL ? ring_line(account, work->seq) : NULL;
-    if (line != NULL) {
-        json_t *changed = json_copy(line);
-        json_object_set_new(changed, "delivery", json_string(work->delivery));
-        json_object_set_new(changed, "reason", json_string(work->reason));
-        json_object_set_new(changed, "change", json_integer(work->change));
-        ring_put(account, work->change, "line", work->seq, changed);
-        json_decref(line);
-    } else {
-        ring_forget_before(account, work->change);
-    }
-    if (work->call != NULL && error != NULL)
-        queue_give_back(conversation, work->withdrawn);
+    if (stored)
+        chat_line_stored(route->chat, number, now, clock_wall_ms() / 1000);
     else
-        queued_line_free(work->withdrawn);
-    work->withdrawn = NULL;
-    if (work->call != NULL && error == NULL) {
-        conversation_changed(conversation);
-        conversation_interest(conversation);
-        store_history(account->gateway->store, account->id, conversation->id, work->seq + 1, 1, answer_line,
-                      line_answered, work);
-        return;
-    }
-    if (work->call != NULL)
-        call_fail_copy(work->call, error);
-    conversation->pins--;
-    free(work);
+        chat_line_failed(route->chat, number, now, clock_wall_ms() / 1000);
+    route_mark_dirty(route);
 }
 
-/* NULL without memory; the caller may add to it before this turn ends. */
-static struct delivery_write *set_delivery(struct conversation *conversation, int64_t seq,
-                                           const char *delivery, const char *reason, int64_t route)
+/* In order, and each once. */
+static void answer_all(struct route *route, struct queued_line **lines, bool stored)
 {
-    struct delivery_write *work = calloc(1, sizeof *work);
-    struct write *write =
-        work != NULL ? write_begin(conversation->account->gateway, conversation->account) : NULL;
-    if (write == NULL) {
-        free(work);
+    struct queued_line *line;
+    while ((line = *lines) != NULL) {
+        DL_DELETE(*lines, line);
+        answer(route, line->number, stored);
+        queued_line_free(line);
+    }
+}
+
+static void inbox_free(struct inbox_write *inbox)
+{
+    for (size_t i = 0; i < inbox->told; i++)
+        json_decref(inbox->coming[i].line);
+    free(inbox->coming);
+    free(inbox);
+}
+
+static void inbox_committed(void *arg, const struct error *error)
+{
+    struct inbox_write *inbox = arg;
+    struct line_write *work = inbox->work;
+    struct conversation *conversation = work->conversation;
+    struct route *route = work->route;
+    for (size_t i = 0; i < inbox->told && error == NULL; i++) {
+        bool received = i % 2 == 1 && inbox->coming[i].line != NULL;
+        conversation->unread += received;
+        conversation->received += received;
+        tell(work, &inbox->coming[i]);
+    }
+    route->storing = false;
+    answer_all(route, &inbox->lines, error == NULL);
+    if (error != NULL)
+        answer_all(route, &route->inbox, false); /* they come after what is not there */
+    inbox_free(inbox);
+    lines_store(route);
+    release(work);
+}
+
+static bool put_note(struct line_write *work, struct coming *coming, uint64_t missing)
+{
+    char text[160];
+    snprintf(text, sizeof text,
+             "%llu %s received before %s missing here: this gateway's data is an older backup",
+             (unsigned long long)missing, missing == 1 ? "line that was" : "lines that were",
+             missing == 1 ? "is" : "are");
+    struct line_row row = {.direction = "note",
+                           .text = bytes_of_string(text),
+                           .delivery = "received",
+                           .reason = "",
+                           .label = ""};
+    return put(work, coming, &row);
+}
+
+/* What the store will hold of a line with a number: a void is its number alone. */
+static bool put_numbered(struct inbox_write *inbox, const struct queued_line *line)
+{
+    struct line_write *work = inbox->work;
+    struct coming *note = &inbox->coming[inbox->told++], *coming = &inbox->coming[inbox->told++];
+    if (line->missing > 0 && !put_note(work, note, line->missing))
+        return false;
+    if (buffer_size(&line->text) > 0)
+        return put_received(work, coming,
+                            (struct line_row){.number = line->number,
+                                              .text = buffer_view(&line->text),
+                                              .peer_time = line->time});
+    store_set_number_in(work->write->batch, work->route->id, line->number);
+    return true;
+}
+
+static struct inbox_write *inbox_new(struct route *route)
+{
+    size_t count;
+    struct queued_line *line;
+    DL_COUNT(route->inbox, line, count);
+    struct inbox_write *inbox = calloc(1, sizeof *inbox);
+    if (inbox == NULL)
+        return NULL;
+    inbox->coming = calloc(count * 2, sizeof *inbox->coming);
+    inbox->work = inbox->coming != NULL ? work_new(route->conversation, route) : NULL;
+    if (inbox->work == NULL) {
+        inbox_free(inbox);
         return NULL;
     }
-    work->conversation = conversation;
-    conversation->pins++;
-    work->seq = seq;
-    work->delivery = delivery;
-    snprintf(work->reason, sizeof work->reason, "%s", reason != NULL ? reason : "");
-    work->change = write_change(write);
-    store_set_delivery(write->batch, conversation->account->id, seq, delivery, work->reason, route,
-                       work->change);
-    write_commit(write, delivery_committed, work);
-    return work;
+    bool good = true;
+    DL_FOREACH(route->inbox, line)
+    good = good && put_numbered(inbox, line);
+    if (good)
+        return inbox;
+    give_up(inbox->work);
+    inbox_free(inbox);
+    return NULL;
 }
 
-void line_delivery(struct conversation *conversation, int64_t seq, const char *delivery, const char *reason,
-                   int64_t route)
+void lines_store(struct route *route)
 {
-    set_delivery(conversation, seq, delivery, reason, route);
-}
-
-bool line_withdraw(struct call *call, struct conversation *conversation, int64_t seq)
-{
-    struct queued_line *line = queue_take(conversation, seq);
-    struct delivery_write *work =
-        line != NULL ? set_delivery(conversation, seq, "failed", "withdrawn", 0) : NULL;
-    if (work == NULL) {
-        if (line != NULL)
-            queue_give_back(conversation, line);
-        return false;
+    if (route->storing || route->inbox == NULL)
+        return;
+    struct inbox_write *inbox = inbox_new(route);
+    if (inbox == NULL) {
+        answer_all(route, &route->inbox, false);
+        return;
     }
-    work->call = call;
-    work->withdrawn = line;
-    return true;
+    inbox->lines = route->inbox;
+    route->inbox = NULL;
+    route->storing = true;
+    write_commit(inbox->work->write, inbox_committed, inbox);
+}
+
+void lines_forget(struct route *route)
+{
+    struct queued_line *line;
+    while ((line = route->inbox) != NULL) {
+        DL_DELETE(route->inbox, line);
+        queued_line_free(line);
+    }
+}
+
+void line_received(struct route *route, const struct chat_output *output)
+{
+    if (output->number == 0) {
+        receive_classic(route, output);
+        return;
+    }
+    struct queued_line *line = queued_line_new(output->text);
+    if (line == NULL) {
+        /* Answers come in order: those before it fail with it, and come again. */
+        answer_all(route, &route->inbox, false);
+        answer(route, output->number, false);
+        return;
+    }
+    line->number = output->number;
+    line->time = output->time;
+    line->missing = output->missing;
+    DL_APPEND(route->inbox, line);
 }

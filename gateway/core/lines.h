@@ -9,17 +9,15 @@
 /* Takes the answer of `say`, or is told why there is none. */
 typedef void line_said_fn(void *arg, json_t *answer, const struct error *error);
 /* An own line: commits it as `sent` when a route can talk now, else as `queued`, tells `said` later, hands it
- * on. */
+ * on. On a sealed route it is committed under the number that it will have there. */
 bool line_say(struct conversation *conversation, struct bytes text, const char *label, line_said_fn *said,
               void *arg, struct error **error);
-/* A line that came in through a route, with the salts of its packets. */
-void line_received(struct route *route, struct bytes text, int64_t peer_time, const uint64_t *salts,
-                   size_t count);
-/* Delivery of an own line became known. */
-void line_delivery(struct conversation *conversation, int64_t seq, const char *delivery, const char *reason,
-                   int64_t route);
-/* Takes a line out of the conversation's queue for good, and answers the call when that is stored. False: it
- * waits there no more. */
-bool line_withdraw(struct call *call, struct conversation *conversation, int64_t seq);
+/* A CHAT_LINE of the classic wire: with the salts of its packets in one commit. One with a number waits for
+ * lines_store(). */
+void line_received(struct route *route, const struct chat_output *output);
+/* Stores what was received under numbers as one commit, with a note where lines before were lost, and answers
+ * the chat. One at a time: were one to fail and the next not, what it holds would be passed over for ever. */
+void lines_store(struct route *route);
+void lines_forget(struct route *route);
 
 #endif

@@ -10,66 +10,109 @@ bool local_is(uint64_t tunnel)
     return (tunnel & LOCAL) != 0;
 }
 
-static void up(struct route *route, struct route *peer, uint64_t tunnel)
+static struct gateway *gateway_of(const struct route *route)
 {
-    struct gateway *gateway = route->conversation->account->gateway;
-    route->local_peer = peer;
-    route->local_tunnel = tunnel;
-    chat_tunnel_up(route->chat, tunnel, uv_now(gateway->loop), clock_wall_ms() / 1000);
+    return route->conversation->account->gateway;
+}
+
+static struct route_hash *other_side(const struct route_hash *entry)
+{
+    return hash_find(gateway_of(entry->route), entry->key.hash,
+                     entry->key.role == ROUTER_INITIATOR ? ROUTER_ENDPOINT : ROUTER_INITIATOR);
+}
+
+static void up(const struct route_hash *entry)
+{
+    struct route *route = entry->route;
+    chat_tunnel_up(route->chat, entry->local, entry->key.hash, entry->key.role == ROUTER_INITIATOR,
+                   uv_now(gateway_of(route)->loop), clock_wall_ms() / 1000);
     route_mark_dirty(route);
 }
 
-bool local_connect(struct route *route)
+bool local_join(struct route_hash *entry)
 {
-    struct gateway *gateway = route->conversation->account->gateway;
-    struct route *peer = NULL;
-    if (route->role != CHAT_GUEST)
+    struct route_hash *other = other_side(entry);
+    struct gateway *gateway = gateway_of(entry->route);
+    if (!entry->active || other == NULL || !other->active || gateway->phase == NODE_CLOSING)
         return false;
-    HASH_FIND(hh, gateway->routes_served, route->hash, sizeof route->hash, peer);
-    if (peer == NULL)
-        return false;
-    if (route->local_peer == NULL && peer->local_peer == NULL) {
-        uint64_t tunnel = LOCAL | ++gateway->last_local_tunnel;
-        up(route, peer, tunnel);
-        up(peer, route, tunnel);
+    if (entry->local == 0) {
+        struct route_hash *opener = entry->key.role == ROUTER_INITIATOR ? entry : other;
+        entry->local = other->local = LOCAL | ++gateway->last_local_tunnel;
+        up(opener);
+        up(opener == entry ? other : entry);
     }
     return true;
 }
 
-void local_meet(struct route *route)
+static void down(struct route *route, uint64_t tunnel, const char *reason)
 {
-    struct route *guest = NULL;
-    HASH_FIND(hh, route->conversation->account->gateway->routes_wanted, route->hash, sizeof route->hash,
-              guest);
-    if (guest != NULL && guest->wanted)
-        local_connect(guest);
-}
-
-static void down(struct route *route, const char *reason)
-{
-    struct gateway *gateway = route->conversation->account->gateway;
-    route->local_peer = NULL;
     if (route->chat == NULL)
         return;
-    chat_tunnel_down(route->chat, route->local_tunnel, reason, uv_now(gateway->loop), clock_wall_ms() / 1000);
+    chat_tunnel_down(route->chat, tunnel, reason, uv_now(gateway_of(route)->loop), clock_wall_ms() / 1000);
     route_mark_dirty(route);
+}
+
+void local_part(struct route_hash *entry, const char *reason)
+{
+    uint64_t tunnel = entry->local;
+    if (tunnel == 0)
+        return;
+    struct route_hash *other = other_side(entry);
+    entry->local = 0;
+    down(entry->route, tunnel, reason);
+    if (other != NULL && other->local == tunnel) {
+        other->local = 0;
+        down(other->route, tunnel, reason);
+    }
+}
+
+bool local_connect(struct route *route)
+{
+    struct route_hash *entry;
+    bool joined = false;
+    LL_FOREACH(route->hashes, entry)
+    joined |= local_join(entry);
+    return joined;
 }
 
 void local_disconnect(struct route *route, const char *reason)
 {
-    struct route *peer = route->local_peer;
-    if (peer == NULL)
-        return;
-    down(route, reason);
-    down(peer, reason);
+    struct route_hash *entry;
+    LL_FOREACH(route->hashes, entry)
+    local_part(entry, reason);
 }
 
-void local_send(struct route *route, struct bytes payload)
+static struct route_hash *entry_with(const struct route *route, uint64_t tunnel)
 {
-    struct route *peer = route->local_peer;
-    if (peer == NULL || peer->chat == NULL)
+    struct route_hash *entry;
+    LL_SEARCH_SCALAR(route->hashes, entry, local, tunnel);
+    return entry;
+}
+
+void local_close(struct route *route, uint64_t tunnel, const char *reason)
+{
+    struct route_hash *entry = entry_with(route, tunnel);
+    if (entry != NULL)
+        local_part(entry, reason);
+}
+
+void local_send(struct route *route, uint64_t tunnel, struct bytes payload)
+{
+    const struct route_hash *entry = entry_with(route, tunnel), *other;
+    if (entry == NULL || (other = other_side(entry)) == NULL || other->local != tunnel ||
+        other->route->chat == NULL)
         return;
-    struct gateway *gateway = route->conversation->account->gateway;
-    chat_receive(peer->chat, peer->local_tunnel, payload, uv_now(gateway->loop), clock_wall_ms() / 1000);
-    route_mark_dirty(peer);
+    chat_receive(other->route->chat, tunnel, payload, uv_now(gateway_of(route)->loop),
+                 clock_wall_ms() / 1000);
+    route_mark_dirty(other->route);
+}
+
+void local_meet_all(struct gateway *gateway)
+{
+    struct route_hash *entry, *next;
+    HASH_ITER(hh, gateway->hashes, entry, next)
+    {
+        if (entry->key.role == ROUTER_INITIATOR && entry->local == 0)
+            local_join(entry);
+    }
 }

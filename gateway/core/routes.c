@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /* The life of a route: its chat, its hash at the router, its end. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "core/conversations.h"
-#include "core/local.h"
+#include "core/delivery.h"
+#include "core/hashes.h"
+#include "core/invites.h"
+#include "core/lines.h"
+#include "core/numbers.h"
 #include "core/queue.h"
 #include "core/rows.h"
 #include "core/vault.h"
@@ -25,118 +30,154 @@ static int64_t wall_s(void)
     return clock_wall_ms() / 1000;
 }
 
-static void route_tick(uv_timer_t *timer)
-{
-    struct route *route = timer->data;
-    route->timer_due = UINT64_MAX;
-    if (route->chat == NULL)
-        return;
-    chat_tick(route->chat, now_ms(gateway_of(route)), wall_s());
-    route_mark_dirty(route);
-    conversations_drain(gateway_of(route));
-}
+/* --- time */
 
-void route_rearm(struct route *route)
+void routes_due(uv_timer_t *uv)
 {
-    uint64_t due = chat_deadline(route->chat), now = now_ms(gateway_of(route));
-    if (due == route->timer_due)
-        return;
-    route->timer_due = due;
-    if (due == UINT64_MAX)
-        uv_timer_stop(route->timer);
-    else
-        uv_timer_start(route->timer, route_tick, due > now ? due - now : 0, 0);
-}
-
-/* False without memory, or when another account's route has the hash: whose tunnels they are would then
- * depend on who came last, and the inviter chooses the hash. */
-static bool enter(struct route *route)
-{
-    struct gateway *gateway = gateway_of(route);
-    struct route *other = NULL;
-    if (route->role == CHAT_INVITER) {
-        HASH_FIND(hh, gateway->routes_served, route->hash, sizeof route->hash, other);
-        if (other == NULL)
-            HASH_ADD(hh, gateway->routes_served, hash, sizeof route->hash, route);
-    } else {
-        HASH_FIND(hh, gateway->routes_wanted, route->hash, sizeof route->hash, other);
-        if (other == NULL)
-            HASH_ADD(hh, gateway->routes_wanted, hash, sizeof route->hash, route);
+    struct gateway *gateway = uv->data;
+    uint64_t now = now_ms(gateway);
+    struct timer *timer;
+    gateway->route_due = UINT64_MAX;
+    while ((timer = timers_first(&gateway->route_timers)) != NULL && timer->due <= now) {
+        struct route *route = (struct route *)((char *)timer - offsetof(struct route, timer));
+        timers_set(&gateway->route_timers, timer, UINT64_MAX); /* until the outputs were taken */
+        chat_tick(route->chat, now, wall_s());
+        route_mark_dirty(route);
     }
-    return other == NULL && route->hh.tbl != NULL;
+    conversations_drain(gateway);
 }
 
-bool route_start(struct route *route)
+void routes_rearm(struct gateway *gateway)
 {
-    struct conversation *conversation = route->conversation;
-    struct account *account = conversation->account;
-    struct gateway *gateway = account->gateway;
-    if (route->chat != NULL || route->ended)
-        return true;
-    if (!vault_open_route(route))
-        return false;
+    const struct timer *first = timers_first(&gateway->route_timers);
+    uint64_t due = first != NULL ? first->due : UINT64_MAX, now = now_ms(gateway);
+    if (due == gateway->route_due || gateway->phase == NODE_CLOSING)
+        return;
+    gateway->route_due = due;
+    if (due == UINT64_MAX)
+        uv_timer_stop(&gateway->route_timer);
+    else
+        uv_timer_start(&gateway->route_timer, routes_due, due > now ? due - now : 0, 0);
+}
+
+/* --- the chat of a route */
+
+enum chat_protection route_protection(const struct route *route)
+{
+    return route->chat != NULL ? chat_protection(route->chat)
+           : route->sealed     ? CHAT_SEALED
+           : route->confirmed  ? CHAT_CLASSIC
+                               : CHAT_UNPROTECTED;
+}
+
+bool route_is_over(const struct route *route)
+{
+    return route->sealed && route->closed_by_peer;
+}
+
+/* What is known of the route, and its keys, which the caller wipes. */
+static struct chat_options options_of(const struct route *route)
+{
+    const struct account *account = route->conversation->account;
     struct chat_options options = {
         .role = route->role,
+        .sealing = route->sealing,
+        .sealed = route->sealed,
+        .settled = route->settled,
+        .number_assigned = route->number_out,
+        .number_acked = route->unsaid != NULL ? route->unsaid->number - 1 : route->number_out,
+        .number_stored = route->number_in,
         .salt_next = route->salt_next,
         .route_created = route->created / 1000,
         .not_before = wall_s() - 60,
         .send_typing = account->typing,
         .ever_confirmed = route->confirmed,
     };
+    memcpy(options.own, account->fingerprint, sizeof options.own);
+    memcpy(options.peer, route->conversation->contact->fingerprint, sizeof options.peer);
+    memcpy(options.context, route->context, sizeof options.context);
     memcpy(options.hash, route->hash, sizeof options.hash);
     memcpy(options.key, route->keys, sizeof options.key);
     memcpy(options.salt_key, route->keys + 16, sizeof options.salt_key);
-    route->timer = malloc(sizeof *route->timer);
-    route->chat = chat_new(&options, gateway->cipher, gateway->random, now_ms(gateway), wall_s());
-    OPENSSL_cleanse(options.key, sizeof options.key + sizeof options.salt_key);
+    memcpy(options.root, route->keys + 32, sizeof options.root);
+    memcpy(options.claim, route->keys + 64, sizeof options.claim);
+    return options;
+}
+
+static struct chat *make_chat(struct route *route)
+{
+    struct gateway *gateway = gateway_of(route);
+    if (!vault_open_route(route))
+        return NULL;
+    struct chat_options options = options_of(route);
+    struct chat *chat = chat_new(&options, &gateway->tools, now_ms(gateway), wall_s());
+    OPENSSL_cleanse(&options, sizeof options);
     OPENSSL_cleanse(route->keys, sizeof route->keys);
-    if (route->timer == NULL || route->chat == NULL || !enter(route)) {
-        free(route->timer);
-        chat_free(route->chat);
-        route->timer = NULL;
-        route->chat = NULL;
-        return false;
-    }
-    uv_timer_init(gateway->loop, route->timer);
-    route->timer->data = route;
-    route->timer_due = UINT64_MAX;
+    return chat;
+}
+
+/* What the chat knew before the restart. */
+static bool restore(struct route *route)
+{
     for (size_t i = 0; i < route->salt_count; i++)
         chat_add_salt(route->chat, route->salts[i]);
-    free(route->salts);
-    route->salts = NULL;
-    route->salt_count = route->salt_room = 0;
-    chat_set_avatar(route->chat, buffer_view(&account->avatar), NULL);
-    chat_set_state_text(route->chat, bytes_of_string(account->state_text));
-    if (route->role == CHAT_INVITER) {
-        router_serve(gateway->router, route->hash, false);
-        local_meet(route);
+    const struct queued_line *line;
+    DL_FOREACH(route->unsaid, line)
+    {
+        if (!chat_resume(route->chat, (uint64_t)line->seq, line->number, line->time,
+                         buffer_view(&line->text)))
+            return false;
     }
-    route_rearm(route);
     return true;
 }
 
-static void timer_closed(uv_handle_t *handle)
+/* The invite's hash is taken at once: one that another route has starts no chat. */
+static bool enter(struct route *route)
 {
-    free(handle);
+    return route->settled ||
+           hash_enter(route, route->hash, route->role == CHAT_INVITER ? ROUTER_ENDPOINT : ROUTER_INITIATOR) !=
+               NULL;
+}
+
+static void leave_hashes(struct route *route)
+{
+    while (route->hashes != NULL)
+        route_forget_hash(route->hashes);
+}
+
+bool route_start(struct route *route)
+{
+    struct account *account = route->conversation->account;
+    struct gateway *gateway = account->gateway;
+    if (route->chat != NULL || route->ended || route_is_over(route))
+        return true;
+    route->chat = make_chat(route);
+    if (route->chat == NULL)
+        return false;
+    if (!enter(route) || !timers_set(&gateway->route_timers, &route->timer, UINT64_MAX) || !restore(route)) {
+        leave_hashes(route);
+        timers_clear(&gateway->route_timers, &route->timer);
+        chat_free(route->chat);
+        route->chat = NULL;
+        return false;
+    }
+    queue_unsaid_drop(route);
+    free(route->salts);
+    route->salts = NULL;
+    route->salt_count = route->salt_room = 0;
+    route->wanted = false;
+    chat_set_avatar(route->chat, buffer_view(&account->avatar), NULL);
+    chat_set_state_text(route->chat, bytes_of_string(account->state_text));
+    route_mark_dirty(route);
+    return true;
 }
 
 void route_stop(struct route *route)
 {
-    struct gateway *gateway = gateway_of(route);
     if (route->chat == NULL)
         return;
-    local_disconnect(route, "the other side has left");
-    uint64_t now = now_ms(gateway);
-    if (route->role == CHAT_INVITER) {
-        HASH_DELETE(hh, gateway->routes_served, route);
-        router_unserve(gateway->router, route->hash, now);
-    } else {
-        HASH_DELETE(hh, gateway->routes_wanted, route);
-        router_stop(gateway->router, route->hash, now);
-    }
-    uv_timer_stop(route->timer);
-    uv_close((uv_handle_t *)route->timer, timer_closed);
-    route->timer = NULL;
+    leave_hashes(route);
+    timers_clear(&gateway_of(route)->route_timers, &route->timer);
     chat_free(route->chat);
     route->chat = NULL;
 }
@@ -167,12 +208,27 @@ void route_end(struct route *route)
     chat_close(route->chat, now_ms(gateway_of(route)), wall_s());
     route_take_outputs(route);
     route_stop(route);
+    queue_unsaid_fail(route);
+}
+
+void route_discard(struct route *route)
+{
+    struct store_batch *batch = store_begin(gateway_of(route)->store);
+    if (batch != NULL) {
+        route_delete(route, batch);
+        store_commit(batch, NULL, NULL);
+    }
+    invite_discard(route);
+    route_end(route);
 }
 
 static void route_free(struct route *route)
 {
     DL_DELETE(route->conversation->routes, route);
     buffer_free(&route->keys_wrapped);
+    queue_unsaid_drop(route);
+    lines_forget(route);
+    numbers_forget(route);
     free(route->salts);
     free(route);
 }
@@ -208,7 +264,38 @@ void account_start_routes(struct account *account)
 void conversation_free(struct conversation *conversation)
 {
     queue_drop(conversation);
+    deliveries_free(conversation);
     while (conversation->routes != NULL)
         route_free(conversation->routes);
     free(conversation);
+}
+
+static void each_route(struct gateway *gateway, void (*fn)(struct route *route))
+{
+    struct account *account, *next_account;
+    HASH_ITER(hh, gateway->accounts, account, next_account)
+    {
+        struct conversation *conversation, *next;
+        HASH_ITER(hh, account->conversations, conversation, next)
+        {
+            struct route *route;
+            DL_FOREACH(conversation->routes, route)
+            fn(route);
+        }
+    }
+}
+
+static void leave(struct route *route)
+{
+    if (route->chat == NULL)
+        return;
+    chat_leave(route->chat, now_ms(gateway_of(route)), wall_s());
+    route_mark_dirty(route);
+}
+
+void routes_leave(struct gateway *gateway)
+{
+    each_route(gateway, leave);
+    conversations_drain(gateway);
+    each_route(gateway, route_stop);
 }

@@ -7,6 +7,8 @@
 
 #include "base/address.h"
 #include "core/avatars.h"
+#include "core/conversations.h"
+#include "core/queue.h"
 #include "core/text.h"
 #include "wire/radix64.h"
 
@@ -74,6 +76,7 @@ void put_conversation(struct store_batch *batch, const struct conversation *conv
         .read_seq = conversation->standing.read_seq,
         .last_seq = conversation->last_seq,
         .closed_at = conversation->standing.closed_at,
+        .sealed = conversation->standing.sealed,
         .avatar = conversation->avatar,
         .state_text = conversation->state_text,
         .created = conversation->created,
@@ -82,23 +85,31 @@ void put_conversation(struct store_batch *batch, const struct conversation *conv
     store_put_conversation(batch, &row);
 }
 
+static const char *const sealing_words[] = {
+    [CHAT_SEALING_NEVER] = "never", [CHAT_SEALING_MAY] = "may", [CHAT_SEALING_MUST] = "must"};
+
 void put_route(struct store_batch *batch, const struct route *route)
 {
     struct route_row row = {
         .id = route->id,
         .account = route->conversation->account->id,
         .conversation = route->conversation->id,
-        .kind = "classic",
+        .kind = route->sealed ? "sealed" : "classic",
         .role = route->role == CHAT_INVITER ? "inviter" : "guest",
         .invite = route->invite,
         .keys_wrapped = buffer_view(&route->keys_wrapped),
         .salt_next = route->salt_next,
+        .sealing = sealing_words[route->sealing],
+        .settled = route->settled,
+        .number_out = route->number_out,
+        .number_in = route->number_in,
         .confirmed = route->confirmed,
         .closed_by_peer = route->closed_by_peer,
         .created = route->created,
         .last_used = route->last_used,
     };
     memcpy(row.hash, route->hash, sizeof row.hash);
+    memcpy(row.context, route->context, sizeof row.context);
     store_put_route(batch, &row);
 }
 
@@ -384,6 +395,7 @@ static void load_conversation(void *arg, const struct conversation_row *row)
     conversation->last_seq = row->last_seq;
     conversation->unread = row->unread;
     conversation->standing.closed_at = row->closed_at;
+    conversation->standing.sealed = row->sealed;
     text_copy(conversation->avatar, sizeof conversation->avatar, row->avatar);
     text_copy(conversation->state_text, sizeof conversation->state_text, row->state_text);
     conversation->created = row->created;
@@ -405,6 +417,16 @@ static struct conversation *conversation_of(struct loading *loading, int64_t acc
     return conversation;
 }
 
+/* A word that is unknown allows nothing that it might have forbidden. */
+static enum chat_sealing sealing_of(const char *word)
+{
+    for (size_t i = 0; i < sizeof sealing_words / sizeof *sealing_words; i++) {
+        if (strcmp(sealing_words[i], word) == 0)
+            return (enum chat_sealing)i;
+    }
+    return CHAT_SEALING_MUST;
+}
+
 static void load_route(void *arg, const struct route_row *row)
 {
     struct loading *loading = arg;
@@ -420,6 +442,12 @@ static void load_route(void *arg, const struct route_row *row)
     route->role = strcmp(row->role, "inviter") == 0 ? CHAT_INVITER : CHAT_GUEST;
     route->invite = row->invite;
     memcpy(route->hash, row->hash, sizeof route->hash);
+    memcpy(route->context, row->context, sizeof route->context);
+    route->sealed = strcmp(row->kind, "sealed") == 0;
+    route->settled = row->settled;
+    route->sealing = sealing_of(row->sealing);
+    route->number_out = row->number_out;
+    route->number_in = row->number_in;
     route->salt_next = row->salt_next;
     route->confirmed = row->confirmed;
     route->closed_by_peer = row->closed_by_peer;
@@ -476,20 +504,45 @@ static void load_client(void *arg, const struct client_row *row)
     DL_APPEND(account->clients, client);
 }
 
-static void load_queued_line(void *arg, const struct line_row *row)
+/* NULL without memory, or without its conversation. */
+static struct queued_line *load_line(struct loading *loading, const struct line_row *row,
+                                     struct conversation **conversation)
 {
-    struct loading *loading = arg;
-    struct conversation *conversation = conversation_of(loading, row->account, row->conversation);
-    struct queued_line *line = calloc(1, sizeof *line);
-    if (conversation == NULL || line == NULL || !keep(&line->text, row->text, CHAT_LINE_LIMIT)) {
-        free(line);
+    *conversation = conversation_of(loading, row->account, row->conversation);
+    struct queued_line *line = *conversation != NULL ? queued_line_new(row->text) : NULL;
+    if (line == NULL) {
         loading->failed = true;
-        return;
+        return NULL;
     }
     line->seq = row->seq;
-    DL_APPEND(conversation->queue, line);
-    conversation->queue_lines++;
-    conversation->queue_bytes += row->text.size;
+    line->time = row->time;
+    return line;
+}
+
+static void load_queued_line(void *arg, const struct line_row *row)
+{
+    struct conversation *conversation;
+    struct queued_line *line = load_line(arg, row, &conversation);
+    if (line == NULL)
+        return;
+    line->loaded = true;
+    queue_give_back(conversation, line);
+}
+
+static void load_sent_line(void *arg, const struct line_row *row)
+{
+    struct conversation *conversation;
+    struct queued_line *line = load_line(arg, row, &conversation);
+    if (line == NULL)
+        return;
+    struct route *route;
+    DL_SEARCH_SCALAR(conversation->routes, route, id, row->route);
+    line->number = row->number;
+    line->route = row->route;
+    if (route != NULL && route->sealed && !route_is_over(route))
+        DL_APPEND(route->unsaid, line);
+    else
+        DL_APPEND(conversation->unclaimed, line);
 }
 
 static void load_salt(void *arg, int64_t id, uint64_t salt)
@@ -540,6 +593,7 @@ bool load(struct gateway *gateway, struct error **error)
         .invite = load_invite,
         .client = load_client,
         .queued_line = load_queued_line,
+        .sent_line = load_sent_line,
         .salt = load_salt,
         .highest_id = load_highest_id,
     };

@@ -6,6 +6,7 @@
 #include "core/commands.h"
 #include "core/contacts.h"
 #include "core/conversations.h"
+#include "core/delivery.h"
 #include "core/lines.h"
 
 static void answer_call(void *arg, json_t *answer, const struct error *error)

@@ -13,12 +13,13 @@
 #include "crypto/vault.h"
 #include "distant/chat.h"
 #include "store/store.h"
+#include "tunnel/timers.h"
 #include "wire/chat.h"
 
 /* The core's memory: everything but the lines. It changes only after the commit of what it says (see
  * write.h). */
 
-enum { HANDLE_SIZE = 25, NAME_SIZE = 128, RING_SIZE = 512, CHANGE_BLOCK = 1000 };
+enum { HANDLE_SIZE = 25, NAME_SIZE = 128, RING_SIZE = 512, CHANGE_BLOCK = 1000, KEYS_SIZE = 96 };
 
 struct invite {
     int64_t id;
@@ -35,41 +36,46 @@ struct invite {
     UT_hash_handle hh;
 };
 
-/* What a chat wants of the router, until its outputs are taken. */
-struct wishes {
-    bool seek, urgent, stop;
-    size_t closing;
-    uint64_t close[CHAT_TUNNELS_LIMIT];
-};
-
 struct route {
     int64_t id;
     struct conversation *conversation;
     enum chat_role role;
     int64_t invite;
-    uint8_t hash[20];
-    uint8_t keys[32]; /* chat key, salt key */
+    enum chat_sealing sealing;
+    bool sealed;             /* the root is in keys_wrapped */
+    bool settled;            /* hash, key and context of the invite are wiped */
+    uint8_t hash[20];        /* of the invite */
+    uint8_t context[32];     /* C of SEALED.md §3 */
+    uint8_t keys[KEYS_SIZE]; /* see vault.h: only while they are wrapped or a chat is made */
     struct buffer keys_wrapped;
     uint64_t salt_next;
+    uint64_t number_out, number_in; /* the highest numbers of own and received lines in the store */
     bool confirmed, closed_by_peer;
     int64_t created, last_used;
-    struct chat *chat; /* NULL while the vault is locked, or the route has ended */
-    uv_timer_t *timer;
-    uint64_t timer_due;
+    struct chat *chat;  /* NULL while the vault is locked, or the route has ended or is over */
+    struct timer timer; /* of gateway->route_timers */
     bool dirty, wanted, ended;
-    unsigned pins; /* commits under way that will speak of it */
+    bool unsettled; /* settled, but not yet on disk */
+    unsigned pins;  /* commits under way that will speak of it */
     uint64_t *salts;
     size_t salt_count, salt_room; /* loaded, until the chat exists */
-    struct wishes wishes;
+    struct queued_line *unsaid;   /* stored as sent under a number, and not yet taken by the chat */
+    struct voids *voids;          /* numbers of lines that could not be stored */
+    struct queued_line *inbox;    /* received under numbers, and not yet given to the store */
+    bool storing;                 /* those before are */
+    struct route_hash *hashes;    /* served and sought */
     struct route *next_dirty;
-    struct route *local_peer; /* the other end, when it is on this gateway too */
-    uint64_t local_tunnel;
     struct route *prev, *next; /* in the conversation, newest last */
-    UT_hash_handle hh;         /* gateway->routes_served or routes_wanted, by hash */
 };
 
+/* A line on its way: an own one, which is stored, or a received one, which is not yet. */
 struct queued_line {
-    int64_t seq;
+    int64_t seq;      /* own */
+    uint64_t number;  /* sealed; of an own one since it is being marked as sent */
+    int64_t route;    /* where it has the number; 0: none */
+    uint64_t missing; /* received: so many before it are lost */
+    int64_t time;
+    bool loaded; /* it was there when the gateway started */
     struct buffer text;
     struct queued_line *prev, *next;
 };
@@ -79,6 +85,7 @@ struct standing {
     bool open;
     int64_t closed_at; /* 0: not closed by its owner */
     int64_t read_seq;
+    bool sealed; /* was sealed once, and not lowered since */
 };
 
 struct conversation {
@@ -98,13 +105,17 @@ struct conversation {
     enum chat_state state;
     const char *reason;
     int64_t since;
+    enum chat_protection protection;
+    struct deliveries *deliveries; /* learned, and not yet given to the store */
+    struct queued_line *unclaimed; /* loaded: sent through routes that are gone */
     struct queued_line *queue;
     size_t queue_lines, queue_bytes;
     size_t coming_lines, coming_bytes; /* being stored, to be queued then */
     bool flushing;                     /* the queue's lines are being marked as sent */
+    bool recounted;                    /* in gateway->recounted */
     unsigned pins;
     bool removed;
-    struct conversation *next_grave;
+    struct conversation *next_grave, *next_recounted;
     UT_hash_handle hh;
 };
 
@@ -215,7 +226,7 @@ struct gateway {
     struct keyring *keyring;
     struct friends *friends;
     struct router *router;
-    struct classic_cipher *cipher;
+    struct chat_tools tools;
     const struct random_source *random;
     uint64_t started;
 
@@ -243,8 +254,12 @@ struct gateway {
     unsigned accounts_coming; /* being made */
     int64_t last_account, last_id;
     struct friend *friend_map;
-    struct route *routes_served, *routes_wanted;
+    struct route_hash *hashes; /* of all routes */
     struct route *dirty_routes;
+    struct conversation *recounted; /* the number of queued lines is to be told at the end of the turn */
+    struct timers route_timers;
+    uv_timer_t route_timer;
+    uint64_t route_due;
     bool draining;
     uv_timer_t router_timer;
     uint64_t router_due;

@@ -26,10 +26,62 @@ bool do_conversation_list(struct call *call, struct error **error)
 
 static json_t *json_of_route(const struct route *route)
 {
-    return json_pack("{s:I,s:s,s:s,s:s,s:b,s:I,s:I}", "id", (json_int_t)route->id, "kind", "classic", "role",
-                     route->role == CHAT_INVITER ? "inviter" : "guest", "hash_known_to",
-                     "you, the contact, and every relay on the way", "confirmed", route->confirmed, "created",
-                     (json_int_t)route->created, "last_used", (json_int_t)route->last_used);
+    bool sealed = route_protection(route) == CHAT_SEALED;
+    const char *known = route->settled ? "you and the contact; relays see hashes that change every day"
+                                       : "you, the contact, and every relay on the way";
+    return json_pack("{s:I,s:s,s:s,s:s,s:b,s:I,s:I}", "id", (json_int_t)route->id, "kind",
+                     sealed                                        ? "sealed"
+                     : route_protection(route) == CHAT_UNPROTECTED ? "undecided"
+                                                                   : "classic",
+                     "role", route->role == CHAT_INVITER ? "inviter" : "guest", "hash_known_to", known,
+                     "confirmed", route->confirmed, "created", (json_int_t)route->created, "last_used",
+                     (json_int_t)route->last_used);
+}
+
+/* What a person should know, by what protects the conversation. */
+static const char *const explanations[][5] = {
+    [CHAT_UNPROTECTED] =
+        {"Nothing was said yet that decides: with a gateway that can, this conversation becomes sealed.",
+         "Lines wait until that is known.", NULL},
+    [CHAT_CLASSIC] =
+        {"Nobody on the way can read it: every packet is encrypted with the invite's key.",
+         "That key is the route: it stays until the conversation is closed, revoked, or 30 days unused.",
+         "On this wire a second holder of the opened invite cannot be told from the first, and a packet can "
+         "be "
+         "altered or held back unseen.",
+         "There are no receipts: sent means handed to a tunnel that worked.", NULL},
+    [CHAT_SEALED] =
+        {"Nobody on the way can read it, alter it or add to it; relays can only delay it, and see when and "
+         "how much "
+         "is sent.",
+         "Keys are new for each tunnel: what was recorded stays closed when a disk is stolen later.",
+         "Delivered means that the other gateway has stored the line; until then it is sent again.",
+         "It never becomes classic by itself; \"lower\" does that, for this conversation.", NULL},
+};
+
+static size_t not_acknowledged(const struct conversation *conversation)
+{
+    size_t count = 0;
+    const struct route *route;
+    DL_FOREACH(conversation->routes, route)
+    {
+        if (!route->ended && route->chat != NULL && chat_protection(route->chat) == CHAT_SEALED)
+            count += chat_queued(route->chat);
+    }
+    return count;
+}
+
+static json_t *explanation_of(const struct conversation *conversation)
+{
+    json_t *list = json_array();
+    const char *const *text = explanations[conversation->protection];
+    for (; conversation_has_route(conversation) && *text != NULL; text++)
+        json_array_append_new(list, json_string(*text));
+    size_t waiting = not_acknowledged(conversation);
+    if (waiting > 0)
+        json_array_append_new(list, json_sprintf("%zu %s for the receipt.", waiting,
+                                                 waiting == 1 ? "line waits" : "lines wait"));
+    return list;
 }
 
 bool do_conversation_show(struct call *call, struct error **error)
@@ -37,28 +89,15 @@ bool do_conversation_show(struct call *call, struct error **error)
     struct conversation *conversation = arg_conversation(call, error);
     if (conversation == NULL)
         return false;
-    json_t *result = json_of_conversation(conversation), *routes = json_array(), *explanation = json_array();
+    json_t *result = json_of_conversation(conversation), *routes = json_array();
     struct route *route;
     DL_FOREACH(conversation->routes, route)
     {
-        if (!route->ended)
+        if (!route->ended && !route_is_over(route))
             json_array_append_new(routes, json_of_route(route));
     }
-    if (json_array_size(routes) > 0) {
-        json_array_append_new(
-            explanation,
-            json_string("Nobody on the way can read it: every packet is encrypted with the invite's key."));
-        json_array_append_new(explanation,
-                              json_string("That key is the route: it stays until the conversation is closed, "
-                                          "revoked, or 30 days unused."));
-        json_array_append_new(
-            explanation, json_string("On this wire a second holder of the opened invite cannot be told "
-                                     "from the first, and a packet can be altered or held back unseen."));
-        json_array_append_new(
-            explanation, json_string("There are no receipts: sent means handed to a tunnel that worked."));
-    }
     json_object_set_new(result, "routes", routes);
-    json_object_set_new(result, "explanation", explanation);
+    json_object_set_new(result, "explanation", explanation_of(conversation));
     call_done(call, result);
     return true;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/commands.h"
+#include "core/hashes.h"
 #include "core/network.h"
 
 enum { TUNNELS_SHOWN = 1000 };
@@ -58,10 +59,10 @@ static void show_account(const struct account *account, bool asks, struct showin
         showing->conversation = asks ? conversation->id : 0;
         DL_FOREACH(conversation->routes, route)
         {
-            if (route->chat != NULL && !route->ended)
-                router_each_tunnel_of(gateway->router, route->hash,
-                                      route->role == CHAT_GUEST ? ROUTER_INITIATOR : ROUTER_ENDPOINT,
-                                      uv_now(gateway->loop), show, showing);
+            const struct route_hash *entry;
+            LL_FOREACH(route->hashes, entry)
+            router_each_tunnel_of(gateway->router, entry->key.hash, (enum router_role)entry->key.role,
+                                  uv_now(gateway->loop), show, showing);
         }
     }
     showing->conversation = 0;

@@ -145,6 +145,8 @@ bool vault_unwrap_for(const struct account *account, const char *what, struct by
     return account->unlocked && vault_unwrap(secret, account->key, label, wrapped);
 }
 
+enum { KEYS_WITHOUT_ROOT = 32 }; /* as they were stored before there was sealed chat */
+
 static void route_label(char *out, size_t size, const struct route *route)
 {
     snprintf(out, size, "route %lld", (long long)route->id);
@@ -154,9 +156,16 @@ bool vault_close_route(struct route *route)
 {
     char what[48];
     route_label(what, sizeof what, route);
-    route->keys_wrapped = buffer_make(256);
-    return vault_wrap_for(route->conversation->account, what, bytes_of(route->keys, sizeof route->keys),
-                          &route->keys_wrapped);
+    struct buffer wrapped = buffer_make(256);
+    bool good = vault_wrap_for(route->conversation->account, what, bytes_of(route->keys, sizeof route->keys),
+                               &wrapped);
+    if (good) {
+        buffer_free(&route->keys_wrapped);
+        route->keys_wrapped = wrapped;
+    } else {
+        buffer_free(&wrapped);
+    }
+    return good;
 }
 
 bool vault_open_route(struct route *route)
@@ -167,9 +176,10 @@ bool vault_open_route(struct route *route)
     keys.secret = true;
     bool good =
         vault_unwrap_for(route->conversation->account, what, buffer_view(&route->keys_wrapped), &keys) &&
-        buffer_size(&keys) == sizeof route->keys;
+        (buffer_size(&keys) == sizeof route->keys || buffer_size(&keys) == KEYS_WITHOUT_ROOT);
+    memset(route->keys, 0, sizeof route->keys);
     if (good)
-        memcpy(route->keys, buffer_view(&keys).data, sizeof route->keys);
+        memcpy(route->keys, buffer_view(&keys).data, buffer_size(&keys));
     buffer_free(&keys);
     return good;
 }

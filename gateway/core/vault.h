@@ -20,7 +20,9 @@ bool vault_wrap_for(const struct account *account, const char *what, struct byte
 bool vault_unwrap_for(const struct account *account, const char *what, struct bytes wrapped,
                       struct buffer *secret);
 
-/* Route keys: wrap from route->keys, or unwrap into it. */
+/* Route keys: wrap from route->keys, or unwrap into it. 96 bytes: the invite's key (16), salt key (16), root
+ * (32) and, at the inviter, the guest's claim (32). What there is not yet, or not any more, is zeros: once
+ * the route is settled only the root is left. The caller wipes route->keys. */
 bool vault_close_route(struct route *route);
 bool vault_open_route(struct route *route);
 

@@ -136,7 +136,7 @@ static json_t *make_certificate(const struct words *words, struct error **error)
 static json_t *make_invite(const struct words *words, struct error **error)
 {
     if (words->count < 2) {
-        error_set(error, ERROR_INVALID, "for whom? invite HANDLE [7d] [3 uses]");
+        error_set(error, ERROR_INVALID, "for whom? invite HANDLE [7d] [3 uses] [sealed|classic]");
         return NULL;
     }
     json_t *command = json_pack("{s:s,s:s}", "do", "invite.new", "contact", words->word[1]);
@@ -148,9 +148,13 @@ static json_t *make_invite(const struct words *words, struct error **error)
             i++;
         } else if (duration(words->word[i]) > 0) {
             json_object_set_new(command, "valid", json_integer(duration(words->word[i])));
+        } else if (strcasecmp(words->word[i], "sealed") == 0 || strcasecmp(words->word[i], "classic") == 0) {
+            json_object_set_new(
+                command, "protection",
+                json_string(strcasecmp(words->word[i], "sealed") == 0 ? "sealed" : "classic"));
         } else {
             error_set(error, ERROR_INVALID,
-                      "invite HANDLE [30m, 12h, 7d] [3 uses]: one word was not understood");
+                      "invite HANDLE [30m, 12h, 7d] [3 uses] [sealed|classic]: one word was not understood");
             json_decref(command);
             return NULL;
         }
@@ -212,6 +216,17 @@ static json_t *make_open(const struct words *words, struct error **error)
 static json_t *make_close(const struct words *words, struct error **error)
 {
     return one_word(words, "conversation.close", "conversation", "close HANDLE", error);
+}
+
+/* Without "sure" the command refuses, and tells what is given up. */
+static json_t *make_lower(const struct words *words, struct error **error)
+{
+    bool sure = words->count == 3 && strcasecmp(words->word[2], "sure") == 0;
+    if (words->count == 2 || sure)
+        return json_pack("{s:s,s:s,s:b}", "do", "conversation.lower", "conversation", words->word[1], "sure",
+                         sure);
+    error_set(error, ERROR_INVALID, "lower HANDLE, and then: lower HANDLE sure");
+    return NULL;
 }
 
 static json_t *make_rename(const struct words *words, struct error **error)
@@ -301,10 +316,16 @@ static void show_invite(json_t *lines, const json_t *answer)
 {
     char expires[32];
     long long uses = number_of(answer, "uses_left");
+    const char *word = text_of(answer, "protection");
+    const char *protection = strcmp(word, "any") == 0      ? "sealed when the other side can"
+                             : strcmp(word, "sealed") == 0 ? "sealed only"
+                                                           : "classic only";
     date(expires, number_of(answer, "expires"));
     say(lines,
-        "Invite %lld for %s, until %s, %lld %s left. Hand it over privately. It is one word: join its pieces",
-        number_of(answer, "id"), text_of(answer, "handle"), expires, uses, uses == 1 ? "use" : "uses");
+        "Invite %lld for %s (%s), until %s, %lld %s left. Hand it over privately. It is one word: join its "
+        "pieces",
+        number_of(answer, "id"), text_of(answer, "handle"), protection, expires, uses,
+        uses == 1 ? "use" : "uses");
     say(lines, "%s", text_of(answer, "link"));
 }
 
@@ -393,9 +414,15 @@ static void show_revoked(json_t *lines, const json_t *answer)
     say(lines, "Invite %lld is revoked.", number_of(answer, "id"));
 }
 
+static void show_lowered(json_t *lines, const json_t *answer)
+{
+    say(lines, "Classic invites may be used for %s again.", text_of(answer, "handle"));
+    show_conversation(lines, answer);
+}
+
 static const struct verb verbs[] = {
-    {"invite", "invite HANDLE [7d] [3 uses]", "make an invite for a contact", false, make_invite,
-     show_invite},
+    {"invite", "invite HANDLE [7d] [3 uses] [sealed|classic]", "make an invite for a contact", false,
+     make_invite, show_invite},
     {"invites", "invites", "list invites made and opened", false, make_invites, show_invites},
     {"revoke", "revoke NUMBER", "end an invite and its route", false, make_revoke, show_revoked},
     {"accept", "accept LINK", "open an invite", false, make_accept, show_accepted},
@@ -406,6 +433,8 @@ static const struct verb verbs[] = {
     {"search", "search TEXT", "find what was said, in capitals or not", false, make_search, show_search},
     {"open", "open HANDLE", "look for a tunnel now", false, make_open, show_conversation},
     {"close", "close HANDLE", "tell the peer and end the routes", false, make_close, show_conversation},
+    {"lower", "lower HANDLE", "allow classic chat again in a conversation that was sealed", false, make_lower,
+     show_lowered},
     {"rename", "rename HANDLE NEW", "change a contact's handle", false, make_rename, show_contact},
     {"key", "key", "your own key, as a link", false, make_key, show_key},
     {"friends", "friends", "the node's friends", true, make_friends, show_friends},

@@ -36,6 +36,7 @@ static inline void fake_key(struct buffer *block, unsigned number, const char *n
 struct fake_invite {
     uint8_t hash[20], key[16], signer[20], addressee[20];
     int64_t expires;
+    enum keyring_sealing sealing;
 };
 
 struct fake_request {
@@ -210,6 +211,7 @@ uint64_t keyring_invite_new(struct keyring *keyring, const struct keyring_secret
     memcpy(request->invite.signer, account->fingerprint, 20);
     memcpy(request->invite.addressee, key.fingerprint, 20);
     request->invite.expires = invite->expires;
+    request->invite.sealing = invite->sealing;
     request->answer.link_blob = bytes_of(&request->invite, sizeof request->invite);
     return request->id;
 }
@@ -239,6 +241,8 @@ uint64_t keyring_invite_open(struct keyring *keyring, const struct keyring_secre
     memcpy(request->answer.key, invite->key, 16);
     request->answer.expires = keyring->unsigned_expiry ? 0 : invite->expires;
     request->answer.addressee_bound = !keyring->unbound;
+    request->answer.sealed = !keyring->unbound && invite->sealing != KEYRING_SEALING_NONE;
+    request->answer.sealed_only = !keyring->unbound && invite->sealing == KEYRING_SEALING_ONLY;
     return request->id;
 }
 

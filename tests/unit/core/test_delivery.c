@@ -467,12 +467,13 @@ static void read_counts(void **state)
     good(pair.world, pair.alice, say("bob", "and one more"));
     await_unread(pair.world, pair.with_alice, 2);
     int64_t newest = pair.with_alice->last_seq;
-    line_received(pair.with_alice->routes, bytes_of_string("in the same turn"), 0, NULL, 0);
+    const struct chat_output same_turn = {.kind = CHAT_LINE, .text = bytes_of_string("in the same turn")};
+    line_received(pair.with_alice->routes, &same_turn);
     good(pair.world, pair.bob,
          json_pack("{s:s,s:s,s:I}", "do", "read", "conversation", "alice", "seq", (json_int_t)newest - 1));
     world_quiet(pair.world);
     assert_int_equal(pair.with_alice->unread, 2);
-    line_received(pair.with_alice->routes, bytes_of_string("in the same turn"), 0, NULL, 0);
+    line_received(pair.with_alice->routes, &same_turn);
     good(pair.world, pair.bob,
          json_pack("{s:s,s:s,s:I}", "do", "read", "conversation", "alice", "seq", (json_int_t)newest + 1));
     world_quiet(pair.world);

@@ -312,12 +312,20 @@ static inline void add_contact(struct world *world, struct gateway_session *who,
     free(key);
 }
 
-static inline char *invite_link(struct world *world, struct gateway_session *who, const char *whom)
+static inline char *protected_link(struct world *world, struct gateway_session *who, const char *whom,
+                                   const char *protection)
 {
-    json_t *invite = give(world, who, json_pack("{s:s,s:s}", "do", "invite.new", "contact", whom));
+    json_t *invite =
+        give(world, who,
+             json_pack("{s:s,s:s,s:s}", "do", "invite.new", "contact", whom, "protection", protection));
     char *link = strdup(text(invite, "link"));
     json_decref(invite);
     return link;
+}
+
+static inline char *invite_link(struct world *world, struct gateway_session *who, const char *whom)
+{
+    return protected_link(world, who, whom, "classic");
 }
 
 static inline void await_state(struct world *world, const struct conversation *conversation,
