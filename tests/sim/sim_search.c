@@ -5,9 +5,15 @@
  * too: `load` requests a minute in the whole network that nobody answers, and `absent` nodes in a hundred
  * that each want somebody who is not there, with the persistence of the rules. A pair is found when the first
  * item of the endpoint, which it sends as soon as there is a tunnel, is with the initiator. */
-enum { FIRST_MS = 30000 /* no rules ask again before */, LOAD_STOPS_MS = 30000, FOUND_STEPS = 61 };
+enum {
+    FIRST_MS = 30000 /* no rules ask again before */,
+    LOAD_STOPS_MS = 30000,
+    FOUND_STEPS = 61,
+    ATTACK_MS = 100,
+    ATTACKER_FRIENDS = 24
+};
 
-enum what { START_PAIR, STOP_PAIR, GREET, LOAD, LOAD_STOP, ABSENT, MEASURE };
+enum what { START_PAIR, STOP_PAIR, GREET, LOAD, LOAD_STOP, ABSENT, ATTACK, MEASURE };
 
 static struct setting settings[] = {
     {"nodes", 1000, "in the network"},
@@ -18,6 +24,8 @@ static struct setting settings[] = {
     {"load", 0, "other requests a minute, in the whole network"},
     {"absent", 0, "in 100 nodes that want one who is not there"},
     {"warm", 0, "seconds before the first pair"},
+    {"flood", 0, "requests a second that the attacker sends to each of its friends"},
+    {"lies", 0, "false answers of the attacker to each request"},
     {"wire", 0, "generation of the items, 5 or 6; 0: that of the rules"},
     {"seed", 1, ""},
     {0},
@@ -42,8 +50,10 @@ static struct {
     uint32_t *loads; /* who asked */
     uint32_t load_count;
     uint64_t load_rest; /* microseconds */
-    uint64_t pair_count;
-    struct counts counts;
+    uint64_t pair_count, began;
+    uint32_t attacker;
+    uint64_t tunnels;     /* that initiators were told of */
+    struct counts counts; /* without the attacker's */
 } state;
 
 static uint64_t plan(enum what what, uint64_t number)
@@ -54,9 +64,9 @@ static uint64_t plan(enum what what, uint64_t number)
 static void sent(struct network *network, uint32_t from, uint32_t to, struct bytes item)
 {
     (void)network;
-    (void)from;
     (void)to;
-    counts_item(&state.counts, item);
+    if (from != state.attacker)
+        counts_item(&state.counts, item);
 }
 
 static void told(struct network *network, uint32_t node, const struct router_output *output)
@@ -70,6 +80,7 @@ static void told(struct network *network, uint32_t node, const struct router_out
         state.greetings[state.greeting_count] = (struct greeting){node, output->tunnel};
         network_alarm(network, 0, plan(GREET, state.greeting_count++));
     }
+    state.tunnels += output->kind == ROUTER_TUNNEL_UP && output->role == ROUTER_INITIATOR;
     if (output->kind == ROUTER_DATA && output->role == ROUTER_INITIATOR && pair->found == 0 &&
         !pair->stopped) {
         pair->found = network->now;
@@ -102,7 +113,9 @@ static void load(struct network *network)
 {
     uint32_t number = state.load_count++;
     state.loads = network_grow(state.loads, number, sizeof *state.loads);
-    state.loads[number] = world_node(&state.world);
+    do {
+        state.loads[number] = world_node(&state.world);
+    } while (state.loads[number] == state.attacker);
     uint8_t hash[TURTLE_HASH_SIZE];
     hash_of(hash, 'l', number);
     network_dig(network, state.loads[number], hash);
@@ -111,6 +124,51 @@ static void load(struct network *network)
     uint64_t wait = random_below(&state.world.plan, (uint32_t)(2 * between)) + state.load_rest;
     state.load_rest = wait % 1000;
     network_alarm(network, wait / 1000, plan(LOAD, 0));
+}
+
+static void send_written(struct network *network, const struct network_link *link,
+                         const struct buffer *buffer)
+{
+    network_send(network, state.attacker, link, buffer_view(buffer));
+}
+
+/* It begins slowly: the rules of 2013 measure every two seconds, and what comes before they notice would fill
+ * any memory. */
+static void attack(struct network *network)
+{
+    const struct network_node *node = &network->nodes[state.attacker];
+    uint64_t ramp = setting(settings, "warm") * 1000 + 1;
+    uint64_t since = network->now - state.began;
+    uint64_t flood = setting(settings, "flood") * (since < ramp ? since : ramp) / ramp;
+    for (uint32_t i = 0; i < node->link_count; i++) {
+        for (uint64_t n = 0; n < flood * ATTACK_MS / 1000; n++) {
+            struct turtle_open open = {
+                .request = random_u32(&node->random), .partial = random_u32(&node->random), .depth = 1};
+            node->random.fill(node->random.state, open.hash, sizeof open.hash);
+            open.hash[0] = 'f';
+            struct buffer buffer = buffer_make(256);
+            if (!turtle_open_write(&buffer, &open, state.world.generation))
+                abort();
+            send_written(network, &node->links[i], &buffer);
+            buffer_free(&buffer);
+        }
+    }
+    network_alarm(network, ATTACK_MS, plan(ATTACK, 0));
+}
+
+static void lie(struct network *network, uint32_t node, const struct network_link *from, struct bytes item)
+{
+    struct turtle_open open;
+    if (item.data[3] != TURTLE_OPEN || !turtle_open_parse(&open, item, state.world.generation))
+        return;
+    for (uint64_t n = 0; n < setting(settings, "lies"); n++) {
+        struct turtle_ok ok = {.tunnel = random_u32(&network->nodes[node].random), .request = open.request};
+        struct buffer buffer = buffer_make(64);
+        if (!turtle_ok_write(&buffer, &ok))
+            abort();
+        send_written(network, from, &buffer);
+        buffer_free(&buffer);
+    }
 }
 
 static void alarm(struct network *network, uint64_t user)
@@ -139,10 +197,28 @@ static void alarm(struct network *network, uint64_t user)
         hash_of(hash, 'a', number);
         network_dig(network, number, hash);
         break;
+    case ATTACK:
+        attack(network);
+        break;
     case MEASURE:
         state.counts = (struct counts){0};
         break;
     }
+}
+
+/* Chosen in any case, so that with an attack and without the same pairs look for each other. */
+static void choose_attacker(struct network *network)
+{
+    while (state.world.graph.nodes[state.attacker].friend_count < ATTACKER_FRIENDS)
+        state.attacker++;
+    if (setting(settings, "flood") + setting(settings, "lies") == 0) {
+        state.attacker = UINT32_MAX;
+        return;
+    }
+    network_vanish(network, state.attacker);
+    network->nodes[state.attacker].puppet = true;
+    network->puppet = lie;
+    network_alarm(network, 0, plan(ATTACK, 0));
 }
 
 static void begin(void)
@@ -150,14 +226,19 @@ static void begin(void)
     struct network *network = &state.world.network;
     const struct random_source *random = &state.world.plan;
     uint64_t warm = setting(settings, "warm") * 1000;
+    state.began = network->now;
+    choose_attacker(network);
     for (uint32_t i = 0; i < state.pair_count; i++) {
         struct pair *pair = &state.pairs[i];
         pair->initiator = world_node(&state.world);
         pair->endpoint = (pair->initiator + 1 + random_below(random, network->count - 1)) % network->count;
-        network_alarm(network, warm + i * setting(settings, "every"), plan(START_PAIR, i));
+        if (pair->initiator == state.attacker || pair->endpoint == state.attacker)
+            i--; /* choose again */
+        else
+            network_alarm(network, warm + i * setting(settings, "every"), plan(START_PAIR, i));
     }
     for (uint32_t i = 0; i < network->count; i++) {
-        if (random_below(random, 100) < setting(settings, "absent"))
+        if (i != state.attacker && random_below(random, 100) < setting(settings, "absent"))
             network_alarm(network, random_below(random, 50000), plan(ABSENT, i));
     }
     network_alarm(network, warm, plan(MEASURE, 0));
@@ -199,6 +280,7 @@ static void report(uint64_t ms)
     result_number("friends", graph_friends(&state.world.graph));
     result_number("clustering", graph_clustering(&state.world.graph));
     result_number("reachable", 100 * (double)reachable / pairs);
+    result_number("tunnels_per_pair", (double)state.tunnels / pairs);
     result_number("found_first", 100 * (double)first / pairs);
     result_number("found", 100 * (double)times.count / pairs);
     result_times("time", &times);
