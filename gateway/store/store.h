@@ -111,6 +111,7 @@ struct route_row {
     uint8_t context[32];       /* C of SEALED.md §3 */
     uint64_t number_out;       /* sealed: highest number of an own line; never lowered by a put */
     uint64_t number_in;        /* highest number of a received one; never lowered by a put */
+    uint64_t number_delivered; /* load only: highest number of an own line that is delivered; 0: none */
     bool confirmed;            /* carried a valid packet once */
     bool closed_by_peer;
     int64_t created, last_used;

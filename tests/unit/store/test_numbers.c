@@ -9,6 +9,7 @@ static const uint64_t number_limit = ((uint64_t)1 << 48) - 1;
 
 /* What the loader gave. */
 struct found {
+    uint64_t delivered;
     uint64_t out, in;
     unsigned queued, sent;
     int64_t seq[16], route[16];
@@ -22,6 +23,7 @@ static void on_route(void *arg, const struct route_row *row)
         return;
     found->out = row->number_out;
     found->in = row->number_in;
+    found->delivered = row->number_delivered;
 }
 
 static void on_queued(void *arg, const struct line_row *row)
@@ -154,10 +156,14 @@ static void test_numbers_only_rise(void **state)
     assert_int_equal(found.in, 20);
     assert_int_equal(found.out, 30);
 
+    assert_int_equal(found.delivered, 0);
     batch = store_begin(place->store);
     store_set_number_out(batch, ROUTE, 31);
+    store_set_delivery(batch, 1, 4, "delivered", "", ROUTE, 11);
     commit_good(place, batch);
-    assert_int_equal(reload(place).out, 31);
+    found = reload(place);
+    assert_int_equal(found.out, 31);
+    assert_int_equal(found.delivered, 29);
 
     batch = store_begin(place->store);
     store_set_number_in(batch, ROUTE, number_limit);
