@@ -15,6 +15,7 @@ const histories = new Map(); // conversation id → {lines, oldest, newest}: do 
 const waiting = new Map();   // label → line of ours that the gateway has not confirmed
 const settled = new Set();   // labels that are no longer waiting; the outbox may be read just before it forgets them
 const typing = new Map();    // conversation id → timer
+const protections = new Map(); // conversation id → what protects it since lately, until that was seen
 const previews = new Map();  // conversation id → its newest line, null when it has none
 let previewQueue = [], previewsOpen = 0;
 let snapshotTimer, sending = new Set();
@@ -73,10 +74,20 @@ function takeLine(line) {
   return line.conversation;
 }
 
+function takeConversation(conversation) {
+  const {id, protection} = conversation;
+  const before = model.conversations.get(id)?.protection;
+  if (before && before !== protection) {
+    if (protection === "classic" || protection === "sealed") protections.set(id, protection);
+    else protections.delete(id);
+  }
+  model.conversations.set(id, conversation);
+}
+
 const takers = {
   account: (value) => (model.account = value),
   contact: (value) => model.contacts.set(value.id, value),
-  conversation: (value) => model.conversations.set(value.id, value),
+  conversation: takeConversation,
   invite: (value) => model.invites.set(value.id, value),
 };
 const topics = {account: "account", contact: "contacts", conversation: "conversations", invite: "invites"};
@@ -103,6 +114,7 @@ function dropConversation(id) {
   model.conversations.delete(id);
   histories.delete(id);
   previews.delete(id);
+  protections.delete(id);
   keep.forgetLines(id);
 }
 
@@ -178,7 +190,7 @@ async function begin() {
 }
 
 function forgetAll() {
-  for (const map of [model.contacts, model.conversations, model.invites, histories, waiting, previews]) map.clear();
+  for (const map of [model.contacts, model.conversations, model.invites, histories, waiting, previews, protections]) map.clear();
   Object.assign(model, {account: null, operator: false, epoch: 0, change: 0, hello: null, ready: false});
 }
 
@@ -276,6 +288,12 @@ export const model = {
   },
   unreadTotal: () => [...model.conversations.values()].reduce((sum, {unread}) => sum + unread, 0),
   isTyping: (id) => typing.has(id),
+
+  /** "classic" or "sealed" when that is new since the page was opened, until noticed(id). */
+  protectionNews: (id) => protections.get(id),
+  noticed(id) {
+    if (protections.delete(id)) emit("conversations");
+  },
 
   /** The newest line of a conversation: null when it has none, undefined while it is being asked for. */
   preview(id) {

@@ -143,6 +143,24 @@ test("a line is shown at once, and is one line when the gateway has it", async (
   assert.deepEqual([said(), shown()], [["first"], ["first"]]);
 });
 
+test("a change of protection is news until it was noticed; what was so before is none", async () => {
+  const tell = async (protection) => {
+    send({changes: [{change: gateway.follower, conversation: {...conversation(), protection}}], epoch: 1, change: gateway.follower});
+    await until(() => model.conversation(7).protection === protection);
+  };
+  await tell("classic");
+  assert.equal(model.protectionNews(7), undefined);
+  await tell("sealed");
+  assert.equal(model.protectionNews(7), "sealed");
+  await tell("sealed");
+  model.noticed(7);
+  assert.equal(model.protectionNews(7), undefined);
+  await tell("classic");
+  assert.equal(model.protectionNews(7), "classic");
+  await tell("none");
+  assert.equal(model.protectionNews(7), undefined, "nothing is promised");
+});
+
 for (const [when, moment] of [["before it heard the line", "dieBefore"], ["after it kept the line and before its answer", "dieAfter"]]) {
   test(`the gateway dies ${when}: each line is said once, in order`, async () => {
     const wanted = said();

@@ -5,7 +5,8 @@ import {link} from "../link.js";
 import {model} from "../model.js";
 import {isolate, moment, t} from "../words.js";
 import {nameOf} from "./chats.js";
-import {protectionMark, stateMark} from "./line.js";
+import {stateMark} from "./line.js";
+import {lower, lowerable, marksOf, protectionMark} from "./protection.js";
 
 const PRESENCE = {always: "chat.presence_always", open: "chat.presence_open", never: "chat.presence_never"};
 
@@ -30,7 +31,7 @@ export async function showAbout(conversation) {
   const presence = h(`select#${presenceId}`, {onchange: () => told(link.ask("contact.set",
     {contact: conversation.contact, presence: presence.value}).then(() => toast(t("chat.saved"))))},
   Object.entries(PRESENCE).map(([value, word]) => h("option", {value, selected: contact?.presence === value}, t(word))));
-  await dialog({
+  const chosen = await dialog({
     title: nameOf(all), wide: true,
     body: h("div.stack", {},
       h("dl.facts", {},
@@ -44,9 +45,11 @@ export async function showAbout(conversation) {
       contact ? h("div.field", {}, h("label", {for: presenceId}, t("chat.presence")), presence) : null,
       all.explanation?.length ? h("section.stack", {}, h("h3", {}, t("chat.explanation")),
         h("ul.explanation", {}, all.explanation.map((line) => h("li", {}, sentence(line))))) : null,
+      marksOf(all),
       h("section.stack", {}, h("h3", {}, t("chat.routes")), routes(all.routes ?? []))),
-    actions: [{text: t("app.close")}],
+    actions: [...(lowerable(all) ? [{text: t("chat.lower"), value: "lower", kind: "quiet"}] : []), {text: t("app.close")}],
   });
+  if (chosen === "lower") await lower(all);
 }
 
 export function rename(conversation) {

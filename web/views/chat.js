@@ -7,8 +7,9 @@ import {isolate, said, t} from "../words.js";
 import {closeChat, removeContact, rename, showAbout} from "./about.js";
 import {nameOf} from "./chats.js";
 import {makeComposer} from "./composer.js";
-import {protectionMark, stateMark} from "./line.js";
+import {stateMark} from "./line.js";
 import {makeLog} from "./log.js";
+import {protectionMark, protectionNews} from "./protection.js";
 import {searchBox} from "./search.js";
 
 function menuButton(entries) {
@@ -75,6 +76,7 @@ function openConversation(root, {id}, query, app) {
     drop: ({label}) => model.drop(label),
     openLink: (url) => app.go(`/invites?text=${encodeURIComponent(url)}`),
   };
+  const news = protectionNews(id);
   const log = makeLog(now(), {names, actions});
   const composer = makeComposer(now(), app, () => log.toNewest(false));
 
@@ -120,10 +122,11 @@ function openConversation(root, {id}, query, app) {
   let drawn = "";
   function drawHead() {
     const conversation = now();
+    news.draw();
     if (!conversation) return missing(root, decodeURIComponent(location.hash.slice("#/chat/".length).split("?")[0]));
-    const {name: given, handle, state, reason, protection, fingerprint, avatar, open: going} = conversation;
+    const {name: given, handle, state, reason, protection, protection_text: text, fingerprint, avatar, open: going} = conversation;
     const away = link.state === "offline";
-    const looks = JSON.stringify([away, given, handle, state, reason, protection, avatar, going]);
+    const looks = JSON.stringify([away, given, handle, state, reason, protection, text, avatar, going]);
     if (looks === drawn) return undefined;
     drawn = looks;
     const name = nameOf(conversation);
@@ -155,6 +158,7 @@ function openConversation(root, {id}, query, app) {
         h("span.hidden", {}, t("chat.info"))),
       h("div.chat-title", {}, heading, status),
       searchButton, menu),
+    news.node,
     h("div.chat-body", {}, h("div.chat-log", {}, log.node, typing, composer.node, ended), aside));
   drawHead();
   const offs = [model.on("conversations", drawHead), model.on("status", drawHead), model.on(`typing:${id}`, drawTyping)];
@@ -164,6 +168,7 @@ function openConversation(root, {id}, query, app) {
 
   return () => {
     offs.forEach((off) => off());
+    news.seen();
     log.stop();
     composer.stop();
   };

@@ -8,6 +8,7 @@ import {makeInvite} from "./invites.js";
 import {stateMark} from "./line.js";
 import {openBox} from "./openbox.js";
 import {attempt, badge, button, card, empty, facts, field, fingerprintOf, handout, hint, keyed, lead, load, notice} from "./parts.js";
+import {protectionMark} from "./protection.js";
 
 const PRESENCE = ["always", "open", "never"];
 const HANDLE = "[a-z0-9_\\-]{1,24}";
@@ -70,7 +71,7 @@ function detail(root, contact, app) {
       card(t("contacts.who"), hint(t("contacts.compare")), fingerprintOf(now.fingerprint),
         facts([[t("contacts.since"), moment(now.created)],
           [t("friends.state"), talk ? h("span.row", {}, stateMark(talk), sentence(talk.reason)) : null],
-          [t("contacts.protection"), sentence(talk?.protection_text)]])));
+          [t("contacts.protection"), talk ? h("span.stack-tight", {}, protectionMark(talk), sentence(talk.protection_text)) : null]])));
   };
   draw();
   root.append(h("div.page", {}, parts,

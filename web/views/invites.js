@@ -8,6 +8,7 @@ import {ago, moment, t} from "../words.js";
 import {find} from "./found.js";
 import {openBox} from "./openbox.js";
 import {attempt, badge, button, card, choice, empty, field, handout, hint, keyed, lead, loaded, notice, shareButton} from "./parts.js";
+import {protectionChoice} from "./protection.js";
 
 const VALID = [[3600, "hour"], [86400, "day"], [604800, "week"], [2592000, "month"]];
 const USES = [[1, "once"], [5, "five"], [-1, "any"]];
@@ -35,19 +36,21 @@ export async function makeInvite(contact) {
   const key = h("textarea.mono", {rows: 3, dir: "auto", spellcheck: "false"});
   const valid = choice(VALID.map(([value, word]) => [value, t(`invites.valid_${word}`)]), 86400);
   const uses = choice(USES.map(([value, word]) => [value, t(`invites.uses_${word}`)]), 1);
+  const protection = protectionChoice();
   const keyField = field(t("invites.their_key"), key, t("invites.their_key_help"));
   keyField.hidden = Boolean(contact) || whom.value !== "";
   const made = await dialog({
     title: contact ? t("invites.make_for", {name: contact.name || contact.handle}) : t("invites.make"),
     body: h("div.stack", {}, whom ? field(t("invites.for"), whom) : null, keyField,
       h("div.row.fields", {}, field(t("invites.valid"), valid), field(t("invites.uses"), uses)),
-        hint(t("invites.short_is_safe"))),
+      hint(t("invites.short_is_safe")), protection.node),
     actions: [{text: t("app.cancel")}, {text: t("invites.make"), kind: "primary", run: async () => {
       const id = contact?.id ?? Number(whom.value);
       const found = id ? null : find(key.value).keys[0];
       if (!id && !found) throw new Error(t("invites.no_key"));
       return link.ask("invite.new",
-        {...(id ? {contact: id} : {key: found.text}), valid: Number(valid.value), uses: Number(uses.value)});
+        {...(id ? {contact: id} : {key: found.text}), valid: Number(valid.value), uses: Number(uses.value),
+          protection: protection.value()});
     }}],
   });
   if (made)
@@ -70,7 +73,8 @@ function row(linkOf, invite) {
     replace(state, badge(t(`invites.state_${over}`), STATE_KIND[over]));
     left.textContent = [t(over === "open" ? "invites.ends" : "invites.made_on",
       {when: over === "open" ? ago(now.expires) : moment(now.created)}),
-      over === "open" && now.own ? (now.uses_left < 0 ? t("invites.uses_any") : t("invites.left", {n: now.uses_left})) : ""]
+      over === "open" && now.own ? (now.uses_left < 0 ? t("invites.uses_any") : t("invites.left", {n: now.uses_left})) : "",
+      now.protection === "sealed" || now.protection === "classic" ? t(`invites.protection_${now.protection}`) : ""]
       .filter(Boolean).join(" · ");
     replace(actions,
       linkOf(now) && over === "open" ? [copyButton(linkOf(now)), fitsQr(linkOf(now))

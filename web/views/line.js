@@ -24,16 +24,6 @@ export function stateMark({state, reason}) {
 const markOf = ({icon: sign, kind, word}, title) =>
   h("span.state-mark", {class: kind, title: title || null}, icon(sign), h("span", {}, t(word)));
 
-const PROTECTIONS = {
-  none: {icon: "lock-open", word: "chat.protection_none"},
-  classic: {icon: "lock", word: "chat.protection_classic"},
-};
-
-export function protectionMark({protection, protection_text: text}) {
-  const {icon: sign, word} = PROTECTIONS[protection] ?? PROTECTIONS.none;
-  return h("span.state-mark.protection", {title: said(text) ?? (text || null)}, icon(sign), h("span", {}, t(word)));
-}
-
 const DELIVERIES = {
   waiting: {icon: "clock", word: "chat.waiting"},
   queued: {icon: "clock", word: "chat.queued"},
