@@ -101,6 +101,7 @@ const ICONS = {
   signout: "M14 4h6v16h-6M11 8l-4 4 4 4M7 12h9",
   tick: "M6 12.5l4 4 8-9",
   trash: "M4.5 7h15M9 7V4.5h6V7M6.5 7l1 13h9l1-13M10 11v5M14 11v5",
+  unsure: "M12 3.5a8.5 8.5 0 1 0 .01 0M8 12.5l3 3 5-6",
   up: "M5 15l7-7 7 7",
   user: "M12 4.5a4 4 0 1 0 .01 0M4.5 20.5c0-4.5 3-7 7.5-7s7.5 2.5 7.5 7",
 };
@@ -164,6 +165,8 @@ export function dialog({title, body, actions = [{text: t("app.close")}], wide = 
       event.preventDefault();
       buttons[actions.findIndex((action) => action.kind)]?.click();
     });
+    const content = box.querySelector(".dialog-body");
+    if (!content.querySelector("a, button, input, select, summary, textarea")) content.tabIndex = 0; // to be scrolled by keys
     document.body.append(box);
     box.showModal();
     (box.querySelector(".dialog-body :is(input, textarea)") ?? buttons.at(-1))?.focus();

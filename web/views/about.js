@@ -31,7 +31,7 @@ export async function showAbout(conversation) {
   const presence = h(`select#${presenceId}`, {onchange: () => told(link.ask("contact.set",
     {contact: conversation.contact, presence: presence.value}).then(() => toast(t("chat.saved"))))},
   Object.entries(PRESENCE).map(([value, word]) => h("option", {value, selected: contact?.presence === value}, t(word))));
-  const chosen = await dialog({
+  await dialog({
     title: nameOf(all), wide: true,
     body: h("div.stack", {},
       h("dl.facts", {},
@@ -46,10 +46,13 @@ export async function showAbout(conversation) {
       all.explanation?.length ? h("section.stack", {}, h("h3", {}, t("chat.explanation")),
         h("ul.explanation", {}, all.explanation.map((line) => h("li", {}, sentence(line))))) : null,
       marksOf(all),
-      h("section.stack", {}, h("h3", {}, t("chat.routes")), routes(all.routes ?? []))),
-    actions: [...(lowerable(all) ? [{text: t("chat.lower"), value: "lower", kind: "quiet"}] : []), {text: t("app.close")}],
+      h("section.stack", {}, h("h3", {}, t("chat.routes")), routes(all.routes ?? [])),
+      lowerable(all) ? h("div", {}, h("button.button.quiet.danger", {type: "button", onclick: ({target}) => {
+        target.closest("dialog").close();
+        lower(all);
+      }}, t("chat.lower"))) : null),
+    actions: [{text: t("app.close")}],
   });
-  if (chosen === "lower") await lower(all);
 }
 
 export function rename(conversation) {

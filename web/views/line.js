@@ -28,7 +28,7 @@ const DELIVERIES = {
   waiting: {icon: "clock", word: "chat.waiting"},
   queued: {icon: "clock", word: "chat.queued"},
   sent: {icon: "tick", word: "chat.sent"},
-  "not-confirmed": {icon: "tick", word: "chat.not_confirmed", kind: "hollow"},
+  "not-confirmed": {icon: "unsure", word: "chat.not_confirmed"},
   delivered: {icon: "checks", word: "chat.delivered", kind: "good"},
   failed: {icon: "alert", word: "chat.failed", kind: "bad"},
   refused: {icon: "alert", word: "chat.failed", kind: "bad"},

@@ -138,7 +138,7 @@ export function open(root, params, app) {
   }
 
   function drawPanel() {
-    if (chosen.startsWith("role ")) return replace(live);
+    if (chosen.startsWith("role ")) return replace(live, h("h2", {}, t("network.who_sees")));
     const [title, state, children] = detailsOf(chosen, known);
     return replace(live, h("div.row", {}, h("h2.grow", {}, h("bdi", {}, title)), state), children);
   }
