@@ -41,8 +41,8 @@ struct given {
 struct home {
     uint8_t hash[TURTLE_HASH_SIZE];
     UT_hash_handle hh;
-    /* monitored: */
     bool stopped;
+    /* monitored: */
     uint32_t tunnel_count;
     uint32_t last_request;
     uint64_t last_dig; /* 0 to 9: never */
@@ -362,7 +362,7 @@ static const char *open_receive(struct router *router, const struct neighbour *f
         return NULL;
     request_add(router, open.request, from->number, now);
     struct home *home = home_find(router->served, open.hash);
-    if (home != NULL)
+    if (home != NULL && !home->stopped)
         answer(router, home, from->number, &open, now);
     else
         request_forward(router, from->number, &open, chance);
@@ -465,7 +465,23 @@ bool router_serve(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], b
 {
     (void)guessable;
     outputs_begin(&router->outputs);
-    return home_find(router->served, hash) != NULL || home_add(&router->served, hash) != NULL;
+    struct home *home = home_find(router->served, hash);
+    if (home == NULL)
+        home = home_add(&router->served, hash);
+    if (home == NULL)
+        return false;
+    home->stopped = false;
+    return true;
+}
+
+/* New tunnels are refused; those that are there stay until they are idle (protocol 03 §6). */
+void router_unserve(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], uint64_t now)
+{
+    (void)now;
+    outputs_begin(&router->outputs);
+    struct home *home = home_find(router->served, hash);
+    if (home != NULL)
+        home->stopped = true;
 }
 
 bool router_dig(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], enum dig_urgency urgency,
