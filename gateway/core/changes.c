@@ -12,29 +12,66 @@ enum { PULL_DEFAULT = 200 };
 
 /* --- the ring */
 
+/* Lines are found by their seq: a receipt changes one that was said just now, and there may be tens of
+ * thousands a second. */
+static uint16_t *bucket_of(struct account *account, int64_t seq)
+{
+    return &account->ring_lines[(uint64_t)seq % RING_SIZE];
+}
+
+static void forget_entry(struct account *account, struct ring_entry *entry)
+{
+    if (entry->value != NULL && entry->seq != 0) {
+        uint16_t index = (uint16_t)(entry - account->ring + 1), *link = bucket_of(account, entry->seq);
+        while (*link != index)
+            link = &account->ring[*link - 1].next;
+        *link = entry->next;
+    }
+    json_decref(entry->value);
+    entry->value = NULL;
+}
+
 static void put_entry(struct account *account, struct ring_entry entry)
 {
     struct ring_entry *slot = &account->ring[account->ring_next];
-    account->ring_next = (account->ring_next + 1) % RING_SIZE;
+    forget_entry(account, slot);
     if (slot->change > account->ring_floor)
         account->ring_floor = slot->change;
-    json_decref(slot->value);
+    if (entry.seq != 0) {
+        uint16_t *bucket = bucket_of(account, entry.seq);
+        entry.next = *bucket;
+        *bucket = (uint16_t)(account->ring_next + 1);
+    }
     *slot = entry;
+    account->ring_next = (account->ring_next + 1) % RING_SIZE;
+}
+
+static struct ring_entry *find_line(struct account *account, int64_t seq)
+{
+    for (uint16_t at = *bucket_of(account, seq); at != 0; at = account->ring[at - 1].next) {
+        if (account->ring[at - 1].seq == seq)
+            return &account->ring[at - 1];
+    }
+    return NULL;
 }
 
 /* An object shows only under its last number. */
 static void replace_older(struct account *account, const char *kind, int64_t seq, const json_t *object)
 {
     const json_t *id = json_object_get(object, "id");
+    if (seq != 0) {
+        struct ring_entry *line = find_line(account, seq);
+        if (line != NULL)
+            forget_entry(account, line);
+        return;
+    }
     for (size_t i = 0; i < RING_SIZE; i++) {
         struct ring_entry *entry = &account->ring[i];
-        if (entry->value == NULL || entry->seq != seq)
+        if (entry->value == NULL || entry->seq != 0)
             continue;
         const json_t *other = json_object_get(entry->value, kind);
-        if (other != NULL && (seq != 0 || json_equal(json_object_get(other, "id"), id))) {
-            json_decref(entry->value);
-            entry->value = NULL;
-        }
+        if (other != NULL && json_equal(json_object_get(other, "id"), id))
+            forget_entry(account, entry);
     }
 }
 
@@ -44,26 +81,18 @@ void ring_put(struct account *account, int64_t change, const char *kind, int64_t
         ring_forget_before(account, change);
         return;
     }
-    /* A new line has no older self; looking for it would be the dearest part of a line's way. */
-    if (seq == 0 || json_integer_value(json_object_get(object, "seq")) != account->ring_newest_seq + 1)
-        replace_older(account, kind, seq, object);
-    if (seq > account->ring_newest_seq)
-        account->ring_newest_seq = seq;
+    replace_older(account, kind, seq, object);
     json_t *value = json_pack("{s:I,s:o}", "change", (json_int_t)change, kind, object);
     if (value != NULL)
-        put_entry(account, (struct ring_entry){change, seq, value});
+        put_entry(account, (struct ring_entry){.change = change, .seq = seq, .value = value});
     else
         ring_forget_before(account, change);
 }
 
-json_t *ring_line(const struct account *account, int64_t seq)
+json_t *ring_line(struct account *account, int64_t seq)
 {
-    for (size_t i = 0; i < RING_SIZE; i++) {
-        const struct ring_entry *entry = &account->ring[i];
-        if (entry->value != NULL && entry->seq == seq)
-            return json_incref(json_object_get(entry->value, "line"));
-    }
-    return NULL;
+    const struct ring_entry *entry = find_line(account, seq);
+    return entry != NULL ? json_incref(json_object_get(entry->value, "line")) : NULL;
 }
 
 void ring_forget_before(struct account *account, int64_t change)
@@ -74,10 +103,8 @@ void ring_forget_before(struct account *account, int64_t change)
 
 void ring_clear(struct account *account)
 {
-    for (size_t i = 0; i < RING_SIZE; i++) {
-        json_decref(account->ring[i].value);
-        account->ring[i].value = NULL;
-    }
+    for (size_t i = 0; i < RING_SIZE; i++)
+        forget_entry(account, &account->ring[i]);
 }
 
 static int by_change(const void *a, const void *b)
@@ -139,8 +166,8 @@ static void pull_add(struct pull *pull, int64_t change, const char *kind, json_t
         pull->entries = entries;
         pull->room = room;
     }
-    pull->entries[pull->count++] =
-        (struct ring_entry){change, 0, json_pack("{s:I,s:o}", "change", (json_int_t)change, kind, object)};
+    pull->entries[pull->count++] = (struct ring_entry){
+        .change = change, .value = json_pack("{s:I,s:o}", "change", (json_int_t)change, kind, object)};
 }
 
 /* How many entries one answer holds: at most `max`, and what fits a line of the JSON form. Otherwise a

@@ -12,7 +12,7 @@ enum { PULL_BYTES = 768 * 1024 }; /* of the 1 MiB that a line of the JSON form h
 /* Remembers a committed change. Takes the reference of `object`. `seq` of a line, else 0. */
 void ring_put(struct account *account, int64_t change, const char *kind, int64_t seq, json_t *object);
 /* The remembered line, so that a change of its delivery need not read it: a new reference, or NULL. */
-json_t *ring_line(const struct account *account, int64_t seq);
+json_t *ring_line(struct account *account, int64_t seq);
 /* A change of a line that is not remembered: clients below it read from the store. */
 void ring_forget_before(struct account *account, int64_t change);
 void ring_clear(struct account *account);

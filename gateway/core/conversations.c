@@ -217,7 +217,7 @@ void conversation_wake(struct conversation *conversation)
     {
         if (route->chat == NULL || route->ended)
             continue;
-        route->wanted = true;
+        route->wanted = route->by_person = true;
         chat_open(route->chat, now_ms(gateway), wall_s());
         route_mark_dirty(route);
     }

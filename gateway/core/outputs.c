@@ -79,9 +79,11 @@ static void seek(struct route *route, const struct wish *wish)
     entry->active = true;
     if (gateway->phase == NODE_CLOSING || local_join(entry))
         return;
-    enum dig_urgency urgency = wish->urgent                              ? DIG_PERSON
+    /* 00 decision 13: who logs in opens none of hundreds of conversations. */
+    enum dig_urgency urgency = wish->urgent && route->by_person          ? DIG_PERSON
                                : conversation_waits(route->conversation) ? DIG_WAITING
                                                                          : DIG_PRESENCE;
+    route->by_person = false;
     router_dig(gateway->router, wish->hash, urgency, now_ms(gateway));
 }
 

@@ -75,6 +75,13 @@ bool route_is_over(const struct route *route)
     return route->sealed && route->closed_by_peer;
 }
 
+/* A number above it without a line in the store is a void. */
+static uint64_t acked(const struct route *route)
+{
+    uint64_t below = route->unsaid != NULL ? route->unsaid->number - 1 : UINT64_MAX;
+    return below < route->number_delivered ? below : route->number_delivered;
+}
+
 /* What is known of the route, and its keys, which the caller wipes. */
 static struct chat_options options_of(const struct route *route)
 {
@@ -85,7 +92,7 @@ static struct chat_options options_of(const struct route *route)
         .sealed = route->sealed,
         .settled = route->settled,
         .number_assigned = route->number_out,
-        .number_acked = route->unsaid != NULL ? route->unsaid->number - 1 : route->number_out,
+        .number_acked = acked(route),
         .number_stored = route->number_in,
         .salt_next = route->salt_next,
         .route_created = route->created / 1000,

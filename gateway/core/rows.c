@@ -448,11 +448,14 @@ static void load_route(void *arg, const struct route_row *row)
     route->sealing = sealing_of(row->sealing);
     route->number_out = row->number_out;
     route->number_in = row->number_in;
+    route->number_delivered = row->number_delivered;
     route->salt_next = row->salt_next;
     route->confirmed = row->confirmed;
     route->closed_by_peer = row->closed_by_peer;
     route->created = row->created;
     route->last_used = row->last_used;
+    if (route_protection(route) > conversation->protection)
+        conversation->protection = route_protection(route);
     DL_APPEND(conversation->routes, route);
     saw_id(loading->gateway, row->id);
 }

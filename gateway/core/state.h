@@ -50,11 +50,13 @@ struct route {
     struct buffer keys_wrapped;
     uint64_t salt_next;
     uint64_t number_out, number_in; /* the highest numbers of own and received lines in the store */
+    uint64_t number_delivered;      /* of an own line that was delivered at the start */
     bool confirmed, closed_by_peer;
     int64_t created, last_used;
     struct chat *chat;  /* NULL while the vault is locked, or the route has ended or is over */
     struct timer timer; /* of gateway->route_timers */
     bool dirty, wanted, ended;
+    bool by_person; /* opened just now, and not yet sought */
     bool unsettled; /* settled, but not yet on disk */
     unsigned pins;  /* commits under way that will speak of it */
     uint64_t *salts;
@@ -167,6 +169,7 @@ struct ring_entry {
     int64_t change;
     int64_t seq;   /* of a line; 0: another object */
     json_t *value; /* {"change": n, "line": {...}}; NULL: replaced by a later one */
+    uint16_t next; /* line of the same bucket: its index + 1; 0: none */
 };
 
 struct account {
@@ -201,8 +204,8 @@ struct account {
     unsigned searches;                  /* under way */
     struct write *pending;              /* commits under way, in order */
     struct ring_entry ring[RING_SIZE];
+    uint16_t ring_lines[RING_SIZE]; /* buckets of lines by seq: index + 1 */
     size_t ring_next;
-    int64_t ring_newest_seq;
     int64_t ring_floor; /* the ring knows every change above this */
     unsigned sessions;
     bool removed;
