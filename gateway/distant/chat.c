@@ -9,9 +9,14 @@
 #include "base/map.h"
 #include "wire/utf8.h"
 
-enum { ANSWER_MS = 40000 /* a request that is answered at all is answered by then */ };
+enum {
+    ANSWER_MS = 40000, /* a request that is answered at all is answered by then */
+    DAY_OFFSETS = 3600 /* SEALED.md §8 */
+};
 
 static const char no_answer[] = "nobody has answered; asking again from time to time";
+static const char asleep[] = "asleep until somebody opens it";
+static const char tunnel_silent[] = "a tunnel is there; waiting for the other side's sealed answer";
 static const char tunnel_there[] = "a tunnel is there; waiting for the other side to answer";
 
 const char *chat_state_word(enum chat_state state)
@@ -27,32 +32,31 @@ const char *chat_state_word(enum chat_state state)
 
 static const char *waiting_reason(const struct chat *chat)
 {
+    if (chat->protection == CHAT_SEALED)
+        return asleep;
     if (chat->options.role == CHAT_GUEST)
         return "not looked for now";
     return chat->options.ever_confirmed ? "waiting for the other side to come back"
                                         : "waiting for the other side to use the invite";
 }
 
-/* Asks for the hash of the invite, or answers for it. */
-static void put_hash(struct chat *chat, enum chat_output_kind kind, bool urgent)
-{
-    struct chat_output out = {.kind = kind, .urgent = urgent};
-    memcpy(out.hash, chat->options.hash, sizeof out.hash);
-    chat_put(chat, &out);
-}
-
-static void serve(struct chat *chat)
-{
-    if (chat->options.role != CHAT_INVITER || chat->served)
-        return;
-    chat->served = true;
-    put_hash(chat, CHAT_SERVE, false);
-}
-
 void chat_stop(struct chat *chat)
 {
-    put_hash(chat, chat->options.role == CHAT_INVITER ? CHAT_UNSERVE : CHAT_STOP, false);
-    chat->served = false;
+    chat->serving = chat->asking = false;
+    chat_hashes_update(chat);
+}
+
+static enum chat_protection first_protection(const struct chat_options *options)
+{
+    static const uint8_t unknown[SEALED_CONTEXT_SIZE];
+    if (options->sealed)
+        return CHAT_SEALED;
+    if (options->sealing == CHAT_SEALING_MUST)
+        return CHAT_UNPROTECTED;
+    bool decided = options->role == CHAT_GUEST || options->ever_confirmed ||
+                   options->sealing == CHAT_SEALING_NEVER ||
+                   memcmp(options->context, unknown, sizeof unknown) == 0;
+    return decided ? CHAT_CLASSIC : CHAT_UNPROTECTED;
 }
 
 struct chat *chat_new(const struct chat_options *options, const struct chat_tools *tools, uint64_t now,
@@ -67,10 +71,16 @@ struct chat *chat_new(const struct chat_options *options, const struct chat_tool
     chat->avatar = buffer_make(CHAT_AVATAR_LIMIT);
     chat->state_text = buffer_make(CHAT_STATE_TEXT_LIMIT);
     chat->announces_state_text = true;
+    chat->protection = first_protection(options);
+    chat->root = options->sealed ? ROOT_STORED : ROOT_NONE;
+    chat->serving = true;
+    chat->root_again_at = chat->root_tell_at = chat->search_at = chat->due_at = UINT64_MAX;
+    chat->day_offset = random_below(tools->random, DAY_OFFSETS);
+    chat->receiver_handed = options->number_stored;
     chat->reason = waiting_reason(chat);
     salts_init(&chat->salts, tools->random);
     chat_clock(chat, now, wall);
-    serve(chat);
+    chat_hashes_update(chat);
     return chat;
 }
 
@@ -93,8 +103,11 @@ void chat_free(struct chat *chat)
     salts_free(&chat->salts);
     buffer_free(&chat->avatar);
     buffer_free(&chat->state_text);
+    line_sender_free(chat->sender);
+    line_receiver_free(chat->receiver);
+    free(chat->met);
     chat_outputs_drop(&chat->outputs);
-    free(chat->taken);
+    chat_output_free(chat->taken);
     OPENSSL_cleanse(chat, sizeof *chat);
     free(chat);
 }
@@ -115,13 +128,67 @@ bool chat_is_final(const struct chat *chat)
     return chat->state == CHAT_REFUSED || chat->state == CHAT_EXPIRED;
 }
 
+bool chat_is_shut(const struct chat *chat)
+{
+    return chat->closed || chat->over || chat_is_final(chat);
+}
+
+bool chat_is_silent(const struct chat *chat)
+{
+    return chat->options.sealing == CHAT_SEALING_MUST || chat->protection == CHAT_SEALED;
+}
+
+static void put_state(struct chat *chat)
+{
+    chat_put(chat,
+             &(struct chat_output){.kind = CHAT_STATE_CHANGED, .state = chat->state, .reason = chat->reason});
+}
+
 void chat_set_state(struct chat *chat, enum chat_state state, const char *reason)
 {
     if (chat->state == state && strcmp(chat->reason, reason) == 0)
         return;
     chat->state = state;
     chat->reason = reason;
-    chat_put(chat, &(struct chat_output){.kind = CHAT_STATE_CHANGED, .state = state, .reason = reason});
+    put_state(chat);
+}
+
+void chat_set_protection(struct chat *chat, enum chat_protection protection)
+{
+    if (chat->protection == protection)
+        return;
+    chat->protection = protection;
+    put_state(chat);
+}
+
+static bool any_talks(const struct chat *chat)
+{
+    const struct chat_tunnel *tunnel;
+    DL_FOREACH(chat->tunnels, tunnel)
+    {
+        if (sealed_talks(tunnel))
+            return true;
+    }
+    return false;
+}
+
+void chat_tell(struct chat *chat, const char *none)
+{
+    if (chat_is_shut(chat) || chat->state == CHAT_CLOSED_BY_PEER)
+        return;
+    if (chat_best_tunnel(chat) != NULL) {
+        chat->looking = false;
+        chat_set_state(chat, CHAT_CAN_TALK, "the other side answers");
+    } else if (chat->root == ROOT_STORING) {
+        chat_set_state(chat, CHAT_CONNECTING, "storing what was agreed on with the other side");
+    } else if (any_talks(chat) || sealed_holds(chat)) {
+        chat_set_state(chat, CHAT_CONNECTING, "agreeing with the other side on keys; lines wait until then");
+    } else if (chat->tunnels != NULL) {
+        chat->looking = false;
+        chat_set_state(chat, CHAT_CONNECTING, chat_is_silent(chat) ? tunnel_silent : tunnel_there);
+    } else if (!chat->looking || chat->state == CHAT_CAN_TALK) {
+        chat_set_state(chat, CHAT_NO_TUNNEL, none);
+    }
 }
 
 enum chat_state chat_state(const struct chat *chat, const char **reason)
@@ -133,13 +200,17 @@ enum chat_state chat_state(const struct chat *chat, const char **reason)
 
 enum chat_protection chat_protection(const struct chat *chat)
 {
-    return chat->options.ever_confirmed || chat->options.sealing == CHAT_SEALING_NEVER ? CHAT_CLASSIC
-                                                                                       : CHAT_UNPROTECTED;
+    return chat->protection;
+}
+
+static size_t unacknowledged(const struct chat *chat)
+{
+    return chat->sender == NULL ? 0 : line_sender_unacknowledged(chat->sender);
 }
 
 size_t chat_queued(const struct chat *chat)
 {
-    return chat->queue_lines;
+    return chat->queue_lines + unacknowledged(chat);
 }
 
 size_t chat_tunnels(const struct chat *chat)
@@ -147,186 +218,97 @@ size_t chat_tunnels(const struct chat *chat)
     return chat->tunnel_count;
 }
 
-/* Tunnels. */
-
-struct chat_tunnel *chat_find_tunnel(const struct chat *chat, uint64_t id)
+bool chat_wants(const struct chat *chat)
 {
-    struct chat_tunnel *tunnel;
-    DL_FOREACH(chat->tunnels, tunnel)
-    {
-        if (tunnel->id == id)
-            return tunnel;
-    }
-    return NULL;
-}
-
-void chat_drop_tunnel(struct chat *chat, struct chat_tunnel *tunnel)
-{
-    DL_DELETE(chat->tunnels, tunnel);
-    chat->tunnel_count--;
-    chat_unfinished_clear(&tunnel->unfinished);
-    free(tunnel);
-}
-
-void chat_drop_tunnels(struct chat *chat)
-{
-    while (chat->tunnels != NULL)
-        chat_drop_tunnel(chat, chat->tunnels);
-}
-
-void chat_settle(struct chat *chat, uint64_t tunnel, bool lost)
-{
-    struct own_line *line, *next;
-    DL_FOREACH_SAFE(chat->handed, line, next)
-    {
-        if (line->tunnel != tunnel)
-            continue;
-        if (lost && chat->now - line->handed_at <= CHAT_DOUBT_MS)
-            chat_put(chat, &(struct chat_output){.kind = CHAT_DELIVERY,
-                                                 .tunnel = tunnel,
-                                                 .line = line->number,
-                                                 .delivery = CHAT_NOT_CONFIRMED,
-                                                 .reason = "the tunnel was lost right after"});
-        DL_DELETE(chat->handed, line);
-        chat->handed_count--;
-        free(line);
-    }
-}
-
-static void give_up(struct chat *chat, struct chat_tunnel *tunnel)
-{
-    chat_put(chat, &(struct chat_output){.kind = CHAT_CLOSE_TUNNEL, .tunnel = tunnel->id});
-    chat_settle(chat, tunnel->id, true);
-    chat_drop_tunnel(chat, tunnel);
-}
-
-/* The oldest of those heard least: strangers who know the hash cannot push out one that is confirmed. */
-static struct chat_tunnel *least_useful(const struct chat *chat)
-{
-    struct chat_tunnel *tunnel, *least = chat->tunnels;
-    DL_FOREACH(chat->tunnels, tunnel)
-    {
-        if (tunnel->heard < least->heard)
-            least = tunnel;
-    }
-    return least;
-}
-
-static struct chat_tunnel *add_tunnel(struct chat *chat, uint64_t id)
-{
-    struct chat_tunnel *tunnel = calloc(1, sizeof *tunnel);
-    if (tunnel == NULL)
-        return NULL;
-    if (chat->tunnel_count == CHAT_TUNNELS_LIMIT)
-        give_up(chat, least_useful(chat));
-    tunnel->id = id;
-    DL_APPEND(chat->tunnels, tunnel);
-    chat->tunnel_count++;
-    return tunnel;
-}
-
-void chat_tunnel_up(struct chat *chat, uint64_t id, const uint8_t hash[20], bool opener, uint64_t now,
-                    int64_t wall)
-{
-    (void)hash;
-    (void)opener;
-    chat_clock(chat, now, wall);
-    struct chat_tunnel *tunnel = NULL;
-    if (!chat->closed && !chat_is_final(chat)) {
-        tunnel = chat_find_tunnel(chat, id);
-        if (tunnel == NULL)
-            tunnel = add_tunnel(chat, id);
-    }
-    if (tunnel == NULL) {
-        chat_put(chat, &(struct chat_output){.kind = CHAT_CLOSE_TUNNEL, .tunnel = id});
-        return;
-    }
-    tunnel->owes_acknowledgement = true;
-    tunnel->heard_at = now;
-    chat_arm_keep_alive(chat, tunnel);
-    /* Anybody who knows the hash can make a tunnel: only a valid packet undoes a closing. */
-    if (chat->state == CHAT_NO_TUNNEL || chat->state == CHAT_CONNECTING) {
-        chat->looking = false;
-        chat_set_state(chat, CHAT_CONNECTING, tunnel_there);
-    }
-    chat_flush(chat);
-}
-
-/* Tells the state after a tunnel has gone. */
-static void tell_loss(struct chat *chat, const char *reason)
-{
-    if ((chat->state != CHAT_CAN_TALK && chat->state != CHAT_CONNECTING) || chat_best_tunnel(chat) != NULL)
-        return;
-    if (chat->tunnels != NULL) {
-        chat_set_state(chat, CHAT_CONNECTING, "the tunnel was lost; another one is being tried");
-        return;
-    }
-    chat->looking = chat->wanted;
-    chat->looking_until = UINT64_MAX;
-    chat_set_state(chat, CHAT_NO_TUNNEL, reason != NULL ? reason : "the tunnel was lost");
-    if (chat->wanted && chat->queue != NULL)
-        put_hash(chat, CHAT_WANT, false);
-}
-
-void chat_tunnel_down(struct chat *chat, uint64_t id, const char *reason, uint64_t now, int64_t wall)
-{
-    chat_clock(chat, now, wall);
-    struct chat_tunnel *tunnel = chat_find_tunnel(chat, id);
-    if (tunnel == NULL)
-        return;
-    chat_settle(chat, id, true);
-    chat_drop_tunnel(chat, tunnel);
-    tell_loss(chat, reason);
-    chat_flush(chat);
+    if (chat_is_shut(chat) || chat->state == CHAT_CLOSED_BY_PEER)
+        return false;
+    if (chat->wanted || chat->queue != NULL || unacknowledged(chat) > 0)
+        return true;
+    return chat->options.role == CHAT_GUEST ? chat->root != ROOT_STORED
+                                            : chat->root != ROOT_NONE && !chat->options.settled;
 }
 
 /* Opening and ending. */
 
+static bool may_seek(const struct chat *chat)
+{
+    return chat->options.role == CHAT_GUEST || chat->protection == CHAT_SEALED;
+}
+
+void chat_seek(struct chat *chat, bool urgent)
+{
+    chat->search_at = UINT64_MAX;
+    chat->asking = true;
+    chat_hashes_seek(chat, urgent);
+}
+
 static void want(struct chat *chat, bool urgent)
 {
     chat->wanted = true;
-    put_hash(chat, CHAT_WANT, urgent);
+    chat_seek(chat, urgent);
     if (chat->tunnels == NULL) {
         chat->looking = true;
         chat->looking_until = UINT64_MAX;
+        chat_set_state(chat, CHAT_CONNECTING, "asking for a tunnel");
+    } else {
+        chat->state = chat->state == CHAT_CLOSED_BY_PEER ? CHAT_NO_TUNNEL : chat->state;
+        chat_tell(chat, asleep);
     }
-    chat_set_state(chat, CHAT_CONNECTING, chat->tunnels != NULL ? tunnel_there : "asking for a tunnel");
+}
+
+/* A sealed route tells in each tunnel whether it wants it. */
+static void tell_wish(struct chat *chat)
+{
+    struct chat_tunnel *tunnel;
+    DL_FOREACH(chat->tunnels, tunnel)
+    {
+        tunnel->owes_frame |= sealed_talks(tunnel);
+    }
 }
 
 void chat_open(struct chat *chat, uint64_t now, int64_t wall)
 {
     chat_clock(chat, now, wall);
-    if (chat_is_final(chat))
+    if (chat_is_final(chat) || chat->over)
         return;
     chat->closed = chat->farewell = false; /* whoever opens again does not leave */
-    serve(chat);
+    chat->serving = true;
+    chat_hashes_update(chat);
     if (chat_best_tunnel(chat) != NULL) {
-        chat->wanted = chat->options.role == CHAT_GUEST;
+        if (!chat->wanted)
+            tell_wish(chat);
+        chat->wanted = may_seek(chat);
         chat_set_state(chat, CHAT_CAN_TALK, "the other side answers");
         chat_flush(chat);
-    } else if (chat->options.role == CHAT_GUEST) {
+    } else if (may_seek(chat)) {
         want(chat, true);
-    } else if (chat->state == CHAT_NO_TUNNEL) { /* an inviter can only wait */
-        if (chat->tunnels != NULL)
-            chat_set_state(chat, CHAT_CONNECTING, tunnel_there);
-        else
-            chat_set_state(chat, CHAT_NO_TUNNEL, waiting_reason(chat));
+    } else if (chat->state == CHAT_NO_TUNNEL) { /* it can only wait */
+        chat->looking = false;
+        chat_set_state(chat, CHAT_NO_TUNNEL, waiting_reason(chat));
+        chat_tell(chat, waiting_reason(chat));
     }
 }
 
 void chat_sleep(struct chat *chat, uint64_t now)
 {
     chat_clock(chat, now, chat->wall);
-    if (chat->options.role != CHAT_GUEST || !chat->wanted || chat->queue != NULL || chat->closed)
+    if (!may_seek(chat) || !chat->wanted || chat->queue != NULL || chat_is_shut(chat))
         return;
-    chat->wanted = chat->looking = false;
+    chat->wanted = false;
+    if (chat->protection == CHAT_SEALED || any_talks(chat)) {
+        tell_wish(chat);
+        sealed_rest(chat);
+        chat_flush(chat);
+        return;
+    }
+    chat->asking = chat->looking = false;
     while (chat->tunnels != NULL) {
         chat_settle(chat, chat->tunnels->id, true);
         chat_drop_tunnel(chat, chat->tunnels);
     }
-    chat_stop(chat);
+    chat_hashes_update(chat);
     if (chat->state != CHAT_CLOSED_BY_PEER)
-        chat_set_state(chat, CHAT_NO_TUNNEL, "asleep until somebody opens it");
+        chat_set_state(chat, CHAT_NO_TUNNEL, asleep);
 }
 
 void chat_dug(struct chat *chat, uint32_t reached, uint64_t now)
@@ -342,7 +324,7 @@ void chat_dug(struct chat *chat, uint32_t reached, uint64_t now)
     chat_set_state(chat, CHAT_CONNECTING, "looking for a tunnel through the friends");
 }
 
-static void fail_queue(struct chat *chat, const char *reason)
+void chat_fail_queue(struct chat *chat, const char *reason)
 {
     struct own_line *line, *next;
     DL_FOREACH_SAFE(chat->queue, line, next)
@@ -360,11 +342,15 @@ void chat_close(struct chat *chat, uint64_t now, int64_t wall)
 {
     static const char reason[] = "closed here";
     chat_clock(chat, now, wall);
-    if (chat->closed || chat_is_final(chat))
+    if (chat_is_shut(chat))
         return;
+    if (chat->root != ROOT_NONE) {
+        sealed_end(chat, CHAT_NO_TUNNEL, reason);
+        return;
+    }
     chat->closed = chat->farewell = true;
     chat->wanted = chat->looking = false;
-    fail_queue(chat, reason);
+    chat_fail_queue(chat, reason);
     chat_set_state(chat, CHAT_NO_TUNNEL, reason);
     chat_flush(chat);
 }
@@ -373,8 +359,12 @@ void chat_expire(struct chat *chat, enum chat_state state, const char *reason)
 {
     if (chat_is_final(chat) || (state != CHAT_REFUSED && state != CHAT_EXPIRED))
         return;
+    if (chat->root != ROOT_NONE) {
+        sealed_end(chat, state, reason);
+        return;
+    }
     chat->closed = chat->farewell = chat->wanted = chat->looking = false;
-    fail_queue(chat, reason);
+    chat_fail_queue(chat, reason);
     chat_drop_tunnels(chat);
     chat_set_state(chat, state, reason);
     chat_stop(chat);
@@ -382,60 +372,50 @@ void chat_expire(struct chat *chat, enum chat_state state, const char *reason)
 
 /* What the person says and shows. */
 
-static bool may_say(const struct chat *chat, struct bytes text, struct error **error)
+static bool may_say(const struct chat *chat, struct bytes text, uint64_t number, struct error **error)
 {
     if (chat_is_final(chat))
         return error_set(error, ERROR_EXPIRED, "this conversation has ended: %s", chat->reason);
     if (chat->closed)
         return error_set(error, ERROR_UNAVAILABLE, "this conversation is closed: open it first");
+    if (chat->over)
+        return error_set(error, ERROR_EXPIRED, "this conversation has ended: %s; make a new invite",
+                         chat->reason);
     if (text.size == 0 || memchr(text.data, 0, text.size) != NULL || !utf8_valid(text))
         return error_set(error, ERROR_INVALID, "the line is empty or not UTF-8 text");
     if (text.size > CHAT_LINE_LIMIT)
         return error_set(error, ERROR_LIMIT, "the line has %zu bytes, the limit is %d", text.size,
                          CHAT_LINE_LIMIT);
-    if (chat->queue_lines >= CHAT_QUEUE_LINES || text.size > CHAT_QUEUE_BYTES - chat->queue_bytes)
+    if (number == 0 &&
+        (chat->queue_lines >= CHAT_QUEUE_LINES || text.size > CHAT_QUEUE_BYTES - chat->queue_bytes))
         return error_set(error, ERROR_LIMIT,
                          "%zu lines wait for the other side; no more are taken until it is there",
                          chat->queue_lines);
     return true;
 }
 
-uint64_t chat_number(struct chat *chat, size_t size)
+static struct own_line *own_line_new(uint64_t number, struct bytes text)
 {
-    (void)chat;
-    (void)size;
-    return 0;
-}
-
-void chat_void(struct chat *chat, uint64_t number, uint64_t now, int64_t wall)
-{
-    (void)number;
-    chat_clock(chat, now, wall);
-}
-
-size_t chat_room(const struct chat *chat, size_t size)
-{
-    size_t lines = CHAT_QUEUE_LINES - chat->queue_lines;
-    size_t fit = size == 0 ? lines : (CHAT_QUEUE_BYTES - chat->queue_bytes) / size;
-    return fit < lines ? fit : lines;
+    struct own_line *line = malloc(sizeof *line + text.size);
+    if (line == NULL)
+        return NULL;
+    *line = (struct own_line){.number = number, .size = text.size};
+    memcpy(line->text, text.data, text.size);
+    return line;
 }
 
 bool chat_say(struct chat *chat, uint64_t line_id, uint64_t number, struct bytes text, uint64_t now,
               int64_t wall, struct error **error)
 {
-    (void)number;
     chat_clock(chat, now, wall);
-    if (!may_say(chat, text, error))
+    if (!may_say(chat, text, number, error))
         return false;
+    if (number != 0)
+        return sealed_say(chat, line_id, number, text) || error_set(error, ERROR_INTERNAL, "out of memory");
     /* So long a text full of tags would not be taken back together: its tags go out as they are. */
     struct buffer marked = buffer_make(CHAT_REASSEMBLY_LIMIT / 2);
-    if (chat_text_mark(&marked, text))
-        text = buffer_view(&marked);
-    struct own_line *line = malloc(sizeof *line + text.size);
-    if (line != NULL) {
-        *line = (struct own_line){.number = line_id, .size = text.size};
-        memcpy(line->text, text.data, text.size);
-    }
+    struct own_line *line =
+        own_line_new(line_id, chat_text_mark(&marked, text) ? buffer_view(&marked) : text);
     buffer_free(&marked);
     if (line == NULL)
         return error_set(error, ERROR_INTERNAL, "out of memory");
@@ -444,42 +424,10 @@ bool chat_say(struct chat *chat, uint64_t line_id, uint64_t number, struct bytes
     chat->queue_lines++;
     chat->queue_bytes += line->size;
     /* The request is repeated by the router; raising its urgency for each line would defeat its back-off. */
-    if (chat->options.role == CHAT_GUEST && chat_best_tunnel(chat) == NULL && (first || !chat->wanted))
+    if (may_seek(chat) && chat_best_tunnel(chat) == NULL && !sealed_holds(chat) && (first || !chat->asking))
         want(chat, false);
     chat_flush(chat);
     return true;
-}
-
-bool chat_resume(struct chat *chat, uint64_t line, uint64_t number, int64_t time, struct bytes text)
-{
-    (void)chat;
-    (void)line;
-    (void)number;
-    (void)time;
-    (void)text;
-    return false;
-}
-
-void chat_root_stored(struct chat *chat, uint64_t now, int64_t wall)
-{
-    chat_clock(chat, now, wall);
-}
-
-void chat_line_stored(struct chat *chat, uint64_t number, uint64_t now, int64_t wall)
-{
-    (void)number;
-    chat_clock(chat, now, wall);
-}
-
-void chat_line_failed(struct chat *chat, uint64_t number, uint64_t now, int64_t wall)
-{
-    (void)number;
-    chat_clock(chat, now, wall);
-}
-
-void chat_leave(struct chat *chat, uint64_t now, int64_t wall)
-{
-    chat_clock(chat, now, wall);
 }
 
 bool chat_withdraw(struct chat *chat, uint64_t number)
@@ -546,38 +494,27 @@ void chat_request_avatar(struct chat *chat, uint64_t now, int64_t wall)
 
 /* Time. */
 
-/* When a tunnel that we keep alive has been silent for too long; UINT64_MAX: it may be. A peer whose
- * keep-alives were seen is not silent while it is there. One that sends none may be, in its best tunnel: then
- * nothing can be told. */
-static uint64_t silent_at(const struct chat *chat, const struct chat_tunnel *tunnel)
+/* A search that found nothing lasting begins again. */
+static void search_again(struct chat *chat)
 {
-    if (tunnel->keep_alive_at == UINT64_MAX ||
-        (tunnel->heard != 0 && !chat->peer_keeps_alive && tunnel == chat_best_tunnel(chat)))
-        return UINT64_MAX;
-    return tunnel->heard_at + CHAT_SILENCE_MS;
-}
-
-static void drop_silent(struct chat *chat)
-{
-    struct chat_tunnel *tunnel, *next;
-    bool dropped = false;
-    DL_FOREACH_SAFE(chat->tunnels, tunnel, next)
-    {
-        if (silent_at(chat, tunnel) > chat->now)
-            continue;
-        give_up(chat, tunnel);
-        dropped = true;
-    }
-    if (dropped)
-        tell_loss(chat, "the other side went silent");
+    if (chat->now < chat->search_at)
+        return;
+    chat->search_at = UINT64_MAX;
+    if (chat_wants(chat) && chat_best_tunnel(chat) == NULL)
+        chat_seek(chat, false);
 }
 
 void chat_tick(struct chat *chat, uint64_t now, int64_t wall)
 {
     chat_clock(chat, now, wall);
-    drop_silent(chat);
+    chat_drop_silent(chat);
     chat_drop_unfinished(chat);
     chat_ask_again(chat);
+    sealed_handshakes_tick(chat);
+    sealed_root_tick(chat);
+    sealed_lines_tick(chat);
+    chat_hashes_update(chat);
+    search_again(chat);
     struct chat_tunnel *tunnel;
     DL_FOREACH(chat->tunnels, tunnel)
     {
@@ -593,21 +530,29 @@ void chat_tick(struct chat *chat, uint64_t now, int64_t wall)
     chat_flush(chat);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 uint64_t chat_deadline(const struct chat *chat)
 {
     uint64_t deadline = chat->looking ? chat->looking_until : UINT64_MAX;
-    struct chat_tunnel *tunnel;
-    if (chat->salt_asked != 0 && chat->salt_again_at < deadline)
-        deadline = chat->salt_again_at;
+    const struct chat_tunnel *tunnel;
+    if (chat->salt_asked != 0)
+        deadline = earlier(deadline, chat->salt_again_at);
+    deadline = earlier(deadline, chat_hashes_deadline(chat));
+    deadline = earlier(deadline, sealed_root_deadline(chat));
+    deadline = earlier(deadline, earlier(chat->search_at, chat->due_at));
+    if (chat->sender != NULL && chat->protection == CHAT_SEALED && chat_best_tunnel(chat) != NULL)
+        deadline = earlier(deadline, line_sender_deadline(chat->sender));
     DL_FOREACH(chat->tunnels, tunnel)
     {
-        uint64_t silent = silent_at(chat, tunnel);
-        if (silent < deadline)
-            deadline = silent;
-        if (tunnel->keep_alive_at < deadline)
-            deadline = tunnel->keep_alive_at;
-        if (tunnel->unfinished.until != 0 && tunnel->unfinished.until < deadline)
-            deadline = tunnel->unfinished.until;
+        deadline = earlier(deadline, chat_silent_at(chat, tunnel));
+        deadline = earlier(deadline, tunnel->keep_alive_at);
+        deadline = earlier(deadline, sealed_handshake_deadline(tunnel));
+        if (tunnel->unfinished.until != 0)
+            deadline = earlier(deadline, tunnel->unfinished.until);
     }
     return deadline;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "distant/chat_internal.h"
 
+#include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,12 +19,23 @@ static struct bytes copy(uint8_t **at, struct bytes bytes)
     return kept;
 }
 
+/* Keys and texts pass through here. */
+void chat_output_free(struct output *output)
+{
+    if (output == NULL)
+        return;
+    if (output->value.secret.size > 0)
+        OPENSSL_cleanse((void *)(uintptr_t)output->value.secret.data, output->value.secret.size);
+    free(output);
+}
+
 bool chat_output_add(struct output_queue *queue, const struct chat_output *value)
 {
     if (queue->count >= OUTPUTS_LIMIT)
         return false;
     size_t salts_size = value->salt_count * sizeof *value->salts;
-    struct output *output = malloc(sizeof *output + salts_size + value->payload.size + value->text.size);
+    struct output *output =
+        malloc(sizeof *output + salts_size + value->payload.size + value->text.size + value->secret.size);
     if (output == NULL)
         return false;
     output->value = *value;
@@ -32,6 +44,7 @@ bool chat_output_add(struct output_queue *queue, const struct chat_output *value
     copy(&at, bytes_of(value->salts, salts_size));
     output->value.payload = copy(&at, value->payload);
     output->value.text = copy(&at, value->text);
+    output->value.secret = copy(&at, value->secret);
     DL_APPEND(queue->head, output);
     queue->count++;
     return true;
@@ -49,7 +62,7 @@ void chat_outputs_drop(struct output_queue *queue)
     struct output *output, *next;
     DL_FOREACH_SAFE(queue->head, output, next)
     {
-        free(output);
+        chat_output_free(output);
     }
     *queue = (struct output_queue){0};
 }
@@ -61,7 +74,7 @@ bool chat_put(struct chat *chat, const struct chat_output *value)
 
 bool chat_next(struct chat *chat, struct chat_output *out)
 {
-    free(chat->taken);
+    chat_output_free(chat->taken);
     struct output *output = chat->taken = chat->outputs.head;
     if (output == NULL)
         return false;

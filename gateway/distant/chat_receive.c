@@ -5,9 +5,10 @@
 
 #include "base/map.h"
 #include "crypto/salt.h"
+#include "wire/sealed.h"
 #include "wire/utf8.h"
 
-enum { DAY = 86400, BLOCK = 16, UTF8_UNIT = 4 };
+enum { DAY = 86400, BLOCK = 16, UTF8_UNIT = 4, HELD_MS = 30000 /* SEALED.md §4 */ };
 
 const char *const chat_refusals[CHAT_REFUSALS] = {
     [CHAT_REFUSED_CLOSED] = "the chat is closed",
@@ -263,6 +264,41 @@ static void take_status(struct chat *chat, const struct incoming *in)
     }
 }
 
+/* A packet that the program of 2013 or a gateway sends on the classic wire: one that a relay garbled, having
+ * no tag, does not become one of these (SEALED.md §4). */
+static bool decides(const struct incoming *in)
+{
+    static const struct {
+        uint32_t flags;
+        const char *text;
+    } known[] = {
+        {CHAT_ACKNOWLEDGE | CHAT_PRIVATE, "Tunnel is working. You can talk!"},
+        {CHAT_CLOSING | CHAT_PRIVATE, ""},
+        {CHAT_PRIVATE, "is typing..."},
+        {CHAT_REQUESTS_STATE_STRING | CHAT_PRIVATE, ""},
+        {CHAT_ACKNOWLEDGE, ""},
+    };
+    if (in->item.subtype != CHAT_STATUS || in->item.flags == CHAT_STATE_STRING)
+        return true;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (in->item.flags == known[i].flags &&
+            bytes_equal(buffer_view(&in->text), bytes_of_string(known[i].text)))
+            return true;
+    }
+    return false;
+}
+
+void chat_put_confirmed(struct chat *chat, struct chat_tunnel *tunnel)
+{
+    if (tunnel->told)
+        return;
+    /* The use of an invite counts when what was agreed on is stored. */
+    bool first = !chat->options.ever_confirmed && (!sealed_talks(tunnel) || chat->root == ROOT_STORED);
+    tunnel->told = true;
+    chat->options.ever_confirmed |= first;
+    chat_put(chat, &(struct chat_output){.kind = CHAT_CONFIRMED, .tunnel = tunnel->id, .first = first});
+}
+
 /* The packet is authentic as far as classic can tell: its tunnel reaches the holder of the key. */
 static void confirm(struct chat *chat, struct chat_tunnel *tunnel)
 {
@@ -273,10 +309,7 @@ static void confirm(struct chat *chat, struct chat_tunnel *tunnel)
     chat_settle(chat, tunnel->id, false);
     if (tunnel->told)
         return;
-    tunnel->told = true;
-    chat_put(chat, &(struct chat_output){
-                       .kind = CHAT_CONFIRMED, .tunnel = tunnel->id, .first = !chat->options.ever_confirmed});
-    chat->options.ever_confirmed = true;
+    chat_put_confirmed(chat, tunnel);
     /* Our acknowledgement went right behind the tunnel-ok, and a stock relay's weighted queues let it
      * overtake that one now and then: then it was lost, and the guest would wait for the next keep-alive. */
     tunnel->owes_keep_alive |= chat->options.role == CHAT_INVITER;
@@ -289,13 +322,18 @@ static bool is_request(const struct incoming *in)
 
 static void dispatch(struct chat *chat, const struct incoming *in)
 {
+    if (in->tunnel->met_at != 0 && chat->now - in->tunnel->met_at > HELD_MS && decides(in))
+        in->tunnel->met_at = 0;
     confirm(chat, in->tunnel);
     if (in->item.subtype == CHAT_STATUS && status_meaning(in) == IS_CLOSING) {
         take_closing(chat, in);
         return;
     }
     chat->looking = false;
-    chat_set_state(chat, CHAT_CAN_TALK, "the other side answers");
+    chat_set_protection(chat, CHAT_CLASSIC);
+    if (chat->state == CHAT_CLOSED_BY_PEER)
+        chat->state = CHAT_CONNECTING;
+    chat_tell(chat, chat->reason);
     if (in->item.subtype == CHAT_STATUS)
         take_status(chat, in);
     else if (in->item.subtype == CHAT_AVATAR)
@@ -345,33 +383,34 @@ static enum chat_refusal examine(struct chat *chat, struct incoming *in, struct 
     return CHAT_REFUSALS;
 }
 
+static bool announces(const struct incoming *in)
+{
+    return in->item.subtype == CHAT_STATUS && (in->item.flags & CHAT_ANNOUNCE) != 0;
+}
+
 static void accept(struct chat *chat, struct incoming *in, struct bytes item)
 {
     enum chat_refusal why = CHAT_REFUSED_ITEM;
     if (chat_parse(&in->item, &in->text, item))
         why = judge_time(chat, in);
+    if (why == CHAT_REFUSALS && !announces(in) && chat->protection == CHAT_UNPROTECTED && !decides(in))
+        why = CHAT_REFUSED_ITEM;
     if (why == CHAT_REFUSALS)
         why = remember(chat, in);
-    if (why == CHAT_REFUSALS)
-        dispatch(chat, in);
-    else
+    if (why != CHAT_REFUSALS)
         chat_refuse(chat, in->tunnel, why);
+    else if (!announces(in))
+        dispatch(chat, in);
+    else if (in->item.flags == CHAT_ANNOUNCE && sealed_possible(chat))
+        sealed_take_announcement(chat, in->tunnel, buffer_view(&in->text));
 }
 
-void chat_receive(struct chat *chat, uint64_t tunnel, struct bytes payload, uint64_t now, int64_t wall)
+static void receive_classic(struct chat *chat, struct chat_tunnel *tunnel, struct bytes payload)
 {
-    chat_clock(chat, now, wall);
-    chat_drop_unfinished(chat);
-    struct incoming in = {.tunnel = chat_find_tunnel(chat, tunnel)};
-    enum chat_refusal why = CHAT_REFUSALS;
-    if (chat->closed || chat_is_final(chat))
-        why = CHAT_REFUSED_CLOSED;
-    else if (in.tunnel == NULL)
-        why = CHAT_REFUSED_TUNNEL;
-    else
-        why = examine(chat, &in, payload);
+    struct incoming in = {.tunnel = tunnel};
+    enum chat_refusal why = examine(chat, &in, payload);
     if (why != CHAT_REFUSALS) {
-        chat_refuse(chat, in.tunnel, why);
+        chat_refuse(chat, tunnel, why);
         return;
     }
     struct buffer plain = buffer_make(ITEM_SIZE_MAX);
@@ -380,8 +419,47 @@ void chat_receive(struct chat *chat, uint64_t tunnel, struct bytes payload, uint
     if (classic_open(chat->tools.classic, &plain, chat->options.key, payload))
         accept(chat, &in, buffer_view(&plain));
     else
-        chat_refuse(chat, in.tunnel, CHAT_REFUSED_KEY);
+        chat_refuse(chat, tunnel, CHAT_REFUSED_KEY);
     buffer_free(&plain);
     buffer_free(&in.text);
+}
+
+static bool is_frame_size(size_t size)
+{
+    size_t least = SEALED_HEADER_SIZE + SEALED_OVERHEAD;
+    return size >= least && size <= SEALED_PLAIN_MAX + SEALED_OVERHEAD && (size - least) % SEALED_STEP == 0;
+}
+
+static void receive_silent(struct chat *chat, struct chat_tunnel *tunnel, struct bytes payload)
+{
+    if (payload.size == SEALED_ANNOUNCEMENT_PACKET)
+        sealed_take_packet(chat, tunnel, payload);
+    else if (is_frame_size(payload.size))
+        chat_refuse(chat, tunnel, CHAT_REFUSED_FRAME);
+    else
+        chat_refuse(chat, tunnel,
+                    payload.size % BLOCK == CLASSIC_SALT_SIZE ? CHAT_REFUSED_DOWN : CHAT_REFUSED_SIZE);
+}
+
+void chat_receive(struct chat *chat, uint64_t id, struct bytes payload, uint64_t now, int64_t wall)
+{
+    chat_clock(chat, now, wall);
+    chat_drop_unfinished(chat);
+    struct chat_tunnel *tunnel = chat_find_tunnel(chat, id);
+    if (chat_is_shut(chat)) {
+        chat_refuse(chat, tunnel, CHAT_REFUSED_CLOSED);
+        return;
+    }
+    if (tunnel == NULL) {
+        chat_refuse(chat, NULL, CHAT_REFUSED_TUNNEL);
+        return;
+    }
+    bool keys = tunnel->seal.current.there || tunnel->seal.next.there;
+    if (!keys || !is_frame_size(payload.size) || !sealed_take_frame(chat, tunnel, payload)) {
+        if (chat_is_silent(chat))
+            receive_silent(chat, tunnel, payload);
+        else
+            receive_classic(chat, tunnel, payload);
+    }
     chat_flush(chat);
 }

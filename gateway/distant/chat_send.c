@@ -15,8 +15,6 @@ enum {
     KEEP_ALIVE_MS = 20000, /* protocol 03 §7 */
     KEEP_ALIVE_JITTER_MS = 4000,
     TYPING_MS = 5000,
-    AVATAR_MS = 60000, /* at most one avatar, and one request for one, in this time */
-    STATE_TEXT_MS = 10000,
     PART = CHAT_PART_LIMIT -
            CHAT_PART_LIMIT % CHAT_PAD, /* so that the padding of the last part pads the whole */
 };
@@ -117,17 +115,6 @@ bool chat_send_status(struct chat *chat, struct chat_tunnel *tunnel, uint32_t fl
     return send_status(chat, tunnel, flags, bytes_of_string(text));
 }
 
-struct chat_tunnel *chat_best_tunnel(const struct chat *chat)
-{
-    struct chat_tunnel *tunnel, *best = NULL;
-    DL_FOREACH(chat->tunnels, tunnel)
-    {
-        if (tunnel->heard > (best == NULL ? 0 : best->heard))
-            best = tunnel;
-    }
-    return best;
-}
-
 /* The text as it leaves: what the original would blank or drop is broken, then padded (W-C6). */
 static bool own_text(struct buffer *out, const struct own_line *line)
 {
@@ -167,12 +154,7 @@ static void keep_handed(struct chat *chat, const struct chat_tunnel *tunnel, str
     line->handed_at = chat->now;
     DL_APPEND(chat->handed, line);
     chat->handed_count++;
-    while (chat->handed_count > CHAT_QUEUE_LINES || chat->now - chat->handed->handed_at > CHAT_DOUBT_MS) {
-        struct own_line *oldest = chat->handed;
-        DL_DELETE(chat->handed, oldest);
-        chat->handed_count--;
-        free(oldest);
-    }
+    chat_trim_handed(chat);
 }
 
 /* The first line of the queue leaves whole or not at all. */
@@ -228,25 +210,27 @@ static bool send_state_request(struct chat *chat, struct chat_tunnel *tunnel)
     return chat_send_status(chat, tunnel, CHAT_PRIVATE | CHAT_REQUESTS_STATE_STRING, "");
 }
 
-/* Sends what is owed when its time has come; what comes too soon after the one before is dropped, because the
- * peer decides how often these are asked for. */
+bool chat_due(const struct chat *chat, bool *owed, uint64_t after)
+{
+    bool due = *owed && chat->now >= after;
+    *owed = due;
+    return due;
+}
+
+/* Sends what is owed when its time has come. */
 static void pay(struct chat *chat, struct chat_tunnel *tunnel, bool *owed, uint64_t *after, uint64_t pause,
                 bool (*send)(struct chat *chat, struct chat_tunnel *tunnel))
 {
-    if (!*owed)
+    if (!chat_due(chat, owed, *after) || !send(chat, tunnel))
         return;
-    if (chat->now < *after) {
-        *owed = false;
-    } else if (send(chat, tunnel)) {
-        *owed = false;
-        *after = chat->now + pause;
-    }
+    *owed = false;
+    *after = chat->now + pause;
 }
 
 static void send_farewell(struct chat *chat)
 {
     struct chat_tunnel *tunnel = chat_best_tunnel(chat);
-    if (tunnel == NULL && chat->tunnels != NULL)
+    if (tunnel == NULL && chat->tunnels != NULL && !chat_is_silent(chat))
         tunnel = chat->tunnels->prev; /* the newest */
     if (tunnel != NULL && !chat_send_status(chat, tunnel, CHAT_PRIVATE | CHAT_CLOSING, ""))
         return;
@@ -260,7 +244,10 @@ void chat_flush(struct chat *chat)
     struct chat_tunnel *tunnel;
     if (chat->farewell)
         send_farewell(chat);
-    if (chat->closed || chat_is_final(chat))
+    if (chat_is_shut(chat))
+        return;
+    sealed_flush(chat);
+    if (chat_is_silent(chat))
         return;
     DL_FOREACH(chat->tunnels, tunnel)
     {
@@ -277,13 +264,13 @@ void chat_flush(struct chat *chat)
         if (chat->announces_state_text)
             chat->announces_state_text = !send_state_text(chat, tunnel);
     }
-    pay(chat, tunnel, &chat->owes_avatar_request, &chat->avatar_request_after, AVATAR_MS,
+    pay(chat, tunnel, &chat->owes_avatar_request, &chat->avatar_request_after, CHAT_AVATAR_MS,
         send_avatar_request);
     if (buffer_size(&chat->avatar) == 0)
         chat->owes_avatar = false;
-    pay(chat, tunnel, &chat->owes_avatar, &chat->avatar_after, AVATAR_MS, send_avatar);
-    pay(chat, tunnel, &chat->owes_state_text, &chat->state_text_after, STATE_TEXT_MS, send_state_text);
-    pay(chat, tunnel, &chat->owes_state_request, &chat->state_request_after, STATE_TEXT_MS,
+    pay(chat, tunnel, &chat->owes_avatar, &chat->avatar_after, CHAT_AVATAR_MS, send_avatar);
+    pay(chat, tunnel, &chat->owes_state_text, &chat->state_text_after, CHAT_STATE_TEXT_MS, send_state_text);
+    pay(chat, tunnel, &chat->owes_state_request, &chat->state_request_after, CHAT_STATE_TEXT_MS,
         send_state_request);
 }
 
@@ -294,6 +281,12 @@ void chat_typing(struct chat *chat, uint64_t now, int64_t wall)
     if (tunnel == NULL || !chat->options.send_typing || chat->state != CHAT_CAN_TALK ||
         now < chat->typing_after)
         return;
+    if (chat->protection == CHAT_SEALED) {
+        chat->owes_typing = true;
+        chat->typing_after = now + TYPING_MS + 1;
+        chat_flush(chat);
+        return;
+    }
     if (chat_send_status(chat, tunnel, CHAT_PRIVATE, typing))
         chat->typing_after = now + TYPING_MS + 1; /* more than 5 s apart, like the original */
 }

@@ -16,7 +16,7 @@ enum { WALL = 1380600000, ROOM = 1 << 20 };
 
 struct seen {
     struct chat_output value;
-    struct buffer payload, text;
+    struct buffer payload, text, secret;
     uint64_t salts[CHAT_PARTS_LIMIT];
 };
 
@@ -49,6 +49,7 @@ static inline void end_clear(struct end *end)
     for (size_t i = 0; i < end->count; i++) {
         buffer_free(&end->seen[i].payload);
         buffer_free(&end->seen[i].text);
+        buffer_free(&end->seen[i].secret);
     }
     free(end->seen);
     end->seen = NULL;
@@ -60,9 +61,11 @@ static inline void keep(struct end *end, const struct chat_output *out)
     end->seen = realloc(end->seen, (end->count + 1) * sizeof *end->seen);
     assert_non_null(end->seen);
     struct seen *seen = &end->seen[end->count++];
-    *seen = (struct seen){.value = *out, .payload = buffer_make(ROOM), .text = buffer_make(ROOM)};
+    *seen = (struct seen){
+        .value = *out, .payload = buffer_make(ROOM), .text = buffer_make(ROOM), .secret = buffer_make(64)};
     buffer_append_bytes(&seen->payload, out->payload);
     buffer_append_bytes(&seen->text, out->text);
+    buffer_append_bytes(&seen->secret, out->secret);
     assert_true(out->salt_count <= CHAT_PARTS_LIMIT);
     for (size_t i = 0; i < out->salt_count; i++)
         seen->salts[i] = out->salts[i];

@@ -135,6 +135,7 @@ static void tunnels_are_bounded(void **state)
 static void the_peer_closes(void **state)
 {
     (void)state;
+    open_now();
     end_confirm(&end, FIRST, 1);
     peer_status(&end, FIRST, 2, 0x0401, "");
     assert_state(CHAT_CLOSED_BY_PEER, "closed");
@@ -164,6 +165,7 @@ static void the_peer_closes(void **state)
 static void we_close(void **state)
 {
     (void)state;
+    open_now();
     end_confirm(&end, FIRST, 1);
     close_now();
     assert_sent(&end, 0, CHAT_STATUS, 0x0401, "");
@@ -199,6 +201,7 @@ static void closing_waits_for_salts(void **state)
 static void expired(void **state)
 {
     (void)state;
+    open_now();
     end_confirm(&end, FIRST, 1);
     chat_expire(end.chat, CHAT_REFUSED, "revoked");
     end_take(&end);
