@@ -4,7 +4,7 @@ import {avatarOf, h, icon, iconButton, replace, sentence} from "../dom.js";
 import {link} from "../link.js";
 import {model} from "../model.js";
 import {notifyHint} from "../notify.js";
-import {brief, t} from "../words.js";
+import {brief, said, t} from "../words.js";
 import {deliveryMark, excerpt, stateMark} from "./line.js";
 
 /** Who it is: the name they gave themselves, with the handle when it differs. */
@@ -18,7 +18,7 @@ function previewText(conversation) {
   if (model.isTyping(conversation.id)) return h("span.thread-typing", {}, t("chats.typing"));
   const line = model.preview(conversation.id);
   if (!line) return line === null && link.state !== "offline" ? h("span", {}, sentence(conversation.reason)) : "";
-  const text = excerpt(line.text);
+  const text = excerpt(line.direction === "note" ? said(line.text) ?? line.text : line.text);
   if (line.direction !== "out") return h("span", {dir: "auto"}, text);
   return [deliveryMark(line), h("span", {dir: "auto"}, t("chats.you", {text}))];
 }

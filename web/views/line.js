@@ -106,7 +106,7 @@ function body(text, openLink) {
 export function lineElement(line, {grouped, author, actions}) {
   const {direction, delivery} = line;
   if (direction === "note") {
-    return h("li.note", {dataset: {seq: line.seq}}, icon("info"), h("span", {dir: "auto"}, line.text),
+    return h("li.note", {dataset: {seq: line.seq}}, icon("info"), h("span", {dir: "auto"}, sentence(line.text)),
       h("time", {title: moment(line.time)}, time(line.time)));
   }
   const mine = direction === "out";
