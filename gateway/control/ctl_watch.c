@@ -22,13 +22,23 @@ static void print_object(const struct ctl *ctl, const char *kind, const json_t *
 {
     static const char *const names[] = {"handle", "name", "what", "location"};
     static const char *const states[] = {"state", "text", "event"};
-    const char *name = "", *state = "", *reason = text_of(object, "reason");
+    const char *name = "", *state = "", *reason = text_of(object, "reason"),
+               *protection = text_of(object, "protection");
     for (size_t i = 0; i < sizeof names / sizeof *names && name[0] == '\0'; i++)
         name = text_of(object, names[i]);
     for (size_t i = 0; i < sizeof states / sizeof *states && state[0] == '\0'; i++)
         state = text_of(object, states[i]);
-    const char *const parts[] = {kind,  name[0] != '\0' ? " " : "",    name,   state[0] != '\0' ? ": " : "",
-                                 state, reason[0] != '\0' ? " (" : "", reason, reason[0] != '\0' ? ")" : ""};
+    bool decided = strcmp(protection, "sealed") == 0 || strcmp(protection, "classic") == 0;
+    const char *const parts[] = {kind,
+                                 name[0] != '\0' ? " " : "",
+                                 name,
+                                 state[0] != '\0' ? ": " : "",
+                                 state,
+                                 decided ? ", " : "",
+                                 decided ? protection : "",
+                                 reason[0] != '\0' ? " (" : "",
+                                 reason,
+                                 reason[0] != '\0' ? ")" : ""};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         ctl_print_text(ctl->out, parts[i], false);
     fputc('\n', ctl->out);

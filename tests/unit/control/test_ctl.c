@@ -337,17 +337,17 @@ static void watch_of_an_account_prints_its_changes(void **state)
           "'text':'hi','time':1700000000000}}]}}"},
          {"{'do':'changes','account':'a','after':41}",
           "{'done':{'change':42,'more':true,'changes':[{'change':42,'conversation':{'id':3,'handle':'robert',"
-          "'state':'can "
-          "talk'}}]}}"},
+          "'state':'can talk','protection':'sealed'}}]}}"},
          {"{'do':'changes','account':'a','after':42}",
           "{'done':{'change':43,'more':false,'changes':[{'change':43,'gone':{'contact':2}},"
           "{'change':43,'line':{'conversation':3,'seq':8,'"
           "direction':'out',"
           "'text':'hi','time':1700000000000,'delivery':'queued'}}]}}"});
     assert_int_equal(desk.code, CTL_UNREACHABLE);
-    assert_string_equal(desk.out, "     7  2023-11-14 22:13  <bob> hi\nconversation robert: can talk\n"
-                                  "contact 2: gone\n"
-                                  "     8  2023-11-14 22:13  <me> hi  [queued]\n");
+    assert_string_equal(desk.out,
+                        "     7  2023-11-14 22:13  <bob> hi\nconversation robert: can talk, sealed\n"
+                        "contact 2: gone\n"
+                        "     8  2023-11-14 22:13  <me> hi  [queued]\n");
     desk_free(&desk);
 }
 
