@@ -251,10 +251,12 @@ void chat_flush(struct chat *chat)
         return;
     DL_FOREACH(chat->tunnels, tunnel)
     {
-        if (tunnel->owes_acknowledgement)
+        if (tunnel->owes_acknowledgement) {
             tunnel->owes_acknowledgement =
                 !chat_send_status(chat, tunnel, CHAT_PRIVATE | CHAT_ACKNOWLEDGE, acknowledgement);
-        else if (tunnel->owes_keep_alive)
+            if (!tunnel->owes_acknowledgement)
+                sealed_begin(chat, tunnel);
+        } else if (tunnel->owes_keep_alive)
             chat_send_status(chat, tunnel, CHAT_ACKNOWLEDGE, "");
     }
     tunnel = chat_best_tunnel(chat);

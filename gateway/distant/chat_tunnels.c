@@ -178,8 +178,9 @@ void chat_tunnel_up(struct chat *chat, uint64_t id, const uint8_t hash[20], bool
     /* Anybody who knows the hash can make a tunnel: only a valid packet undoes a closing. */
     if (chat->state == CHAT_NO_TUNNEL || chat->state == CHAT_CONNECTING)
         chat_tell(chat, chat->reason);
+    if (chat_is_silent(chat))
+        sealed_begin(chat, tunnel);
     chat_flush(chat);
-    sealed_begin(chat, tunnel);
 }
 
 void chat_tell_loss(struct chat *chat, const char *reason)
