@@ -169,7 +169,8 @@ export function dialog({title, body, actions = [{text: t("app.close")}], wide = 
     if (!content.querySelector("a, button, input, select, summary, textarea")) content.tabIndex = 0; // to be scrolled by keys
     document.body.append(box);
     box.showModal();
-    (box.querySelector(".dialog-body :is(input, textarea)") ?? buttons.at(-1))?.focus();
+    const safe = buttons.findLast((_, index) => actions[index].kind !== "danger") ?? buttons.at(-1);
+    (box.querySelector(".dialog-body :is(input, textarea)") ?? safe)?.focus();
   });
 }
 
