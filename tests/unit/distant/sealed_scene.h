@@ -37,6 +37,7 @@ struct road {
     size_t packet_count;
     bool holds_lines, holds_root, no_tunnels; /* commits are not answered; no tunnel is made */
     bool drops;                               /* packets vanish */
+    bool forgets;                             /* what is sent is not kept to be looked at */
     bool (*loses)(size_t to, struct bytes payload);
     uint64_t stored[2]; /* highest number of a received line */
     struct buffer shown[2];
@@ -122,7 +123,8 @@ static inline void road_output(size_t side, const struct chat_output *out)
     default:
         break;
     }
-    keep(one, out);
+    if (!road.forgets || out->kind != CHAT_SEND)
+        keep(one, out);
 }
 
 static inline void road_commits(size_t side, size_t from)
