@@ -17,7 +17,10 @@
  *
  * Delivery of own lines, sealed. A line is handed over by chat_say() under a number that chat_number() gave
  * before its commit began; it is sent again until the peer has stored it, over tunnels and restarts.
- * - sent: it was handed over. - delivered: the peer has stored it. - not confirmed: the route ended before.
+ * - sent: it was handed over; not told. - delivered: the peer has stored it. - not confirmed: the route ended
+ *   before.
+ * - queued: it was said without a number, and the route became sealed: withdraw it, say it again with one.
+ * What is said, and what is stored, at one time leaves together, at chat_deadline(): at once.
  *
  * Delivery of own lines, classic. There are no receipts (00 decision 18).
  * - queued: no tunnel is confirmed, that is, none has carried a packet that decrypted and decoded.
@@ -97,8 +100,9 @@ enum chat_output_kind {
     CHAT_WANT,        /* ask the router for tunnels to `hash`; `urgent`: a person waits, else lines wait */
     CHAT_STOP,        /* stop asking for `hash`; its tunnels end */
     CHAT_BEHIND,      /* our store is an old backup: own lines queued before the start may have been sent */
-    CHAT_ROOT, /* `secret` (32; inviter: root, then claim, 64): store it as the route's root, and that it is sealed; `settled`: and wipe hash
-                  and key of the invite in the same commit. Then chat_root_stored() */
+    CHAT_ROOT, /* `secret` (32; inviter: root, then claim, 64): store it as the route's root, and that it is
+                  sealed; `settled`: and wipe hash and key of the invite in the same commit. Then
+                  chat_root_stored() */
     CHAT_SETTLED,       /* wipe hash and key of the invite in the store; the offer has ended */
     CHAT_CLOSE_TUNNEL,  /* give `tunnel` up */
     CHAT_CONFIRMED,     /* `tunnel` carried its first valid packet (router_confirm); `first`: of the route */
