@@ -115,7 +115,8 @@ void deliveries_commit(struct conversation *conversation)
     }
     write_commit(write, deliveries_committed, all);
     queue_flush(conversation);
-    conversation_interest(conversation);
+    if (conversation->protection == CHAT_SEALED)
+        conversation_interest(conversation); /* the last line that waited may be there */
 }
 
 /* --- one line */

@@ -277,7 +277,8 @@ static void flush_committed(void *arg, const struct error *error)
         struct route *route = conversation_talking_route(conversation);
         if (all || (route != NULL && route_protection(route) == CHAT_SEALED))
             queue_flush(conversation); /* what was said meanwhile, or waits for a number now */
-        conversation_interest(conversation);
+        if (flush->sealed)
+            conversation_interest(conversation);
     }
     free(flush);
 }
