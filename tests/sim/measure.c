@@ -73,7 +73,6 @@ void counts_item(struct counts *counts, struct bytes item)
     switch (item.data[3]) {
     case TURTLE_OPEN:
         counts->requests++;
-        counts->request_bytes += item.size;
         break;
     case TURTLE_OK:
         counts->answers++;
@@ -83,7 +82,7 @@ void counts_item(struct counts *counts, struct bytes item)
     }
 }
 
-void world_begin(struct world *world, const struct setting *settings, const struct router_options *options)
+void world_begin(struct world *world, const struct setting *settings)
 {
     uint32_t nodes = (uint32_t)setting(settings, "nodes");
     uint64_t seed = setting(settings, "seed");
@@ -98,8 +97,7 @@ void world_begin(struct world *world, const struct setting *settings, const stru
     struct random_source random = random_from_seed(&world->graph_state, seed);
     world->graph = graph_make(nodes, &random);
     world->plan = random_from_seed(&world->plan_state, seed + 1000000007);
-    network_init(&world->network, nodes, seed, options);
-    world->network.arg = world;
+    network_init(&world->network, nodes, seed, NULL);
     graph_connect(&world->graph, &world->network, world->generation);
 }
 

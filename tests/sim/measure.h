@@ -25,7 +25,7 @@ uint64_t times_at(struct times *times, unsigned percent); /* 0 when there are no
 void times_free(struct times *times);
 
 struct counts {
-    uint64_t requests, request_bytes, answers, data, bytes;
+    uint64_t requests, answers, data, bytes;
 };
 void counts_item(struct counts *counts, struct bytes item);
 
@@ -38,9 +38,8 @@ struct world {
     struct random_source plan;
     enum turtle_generation generation;
 };
-/* Of the settings nodes, seed, wire (5 or 6; 0: that of the rules) and rate (requests forwarded, 0: the
- * default). */
-void world_begin(struct world *world, const struct setting *settings, const struct router_options *options);
+/* Of the settings nodes, seed and wire (5 or 6; 0: that of the rules). */
+void world_begin(struct world *world, const struct setting *settings);
 void world_end(struct world *world);
 uint32_t world_node(struct world *world); /* any */
 /* A hash of its own for each kind and number. */

@@ -1,3 +1,166 @@
 # SPDX-License-Identifier: ISC
+"""The plots and tables of doc/SIMULATION.md, from the results of the runs."""
+import re
+
+import chart
+
+NAMES = {"ours": "retrogate", "2013": "rules of 2013"}
+
+
+def name(result):
+    """What a line of a table or plot is called."""
+    if result.get("sealed"):
+        return "retrogate, sealed"
+    if "awake" in result or "contacts" in result:
+        return {"ours": "retrogate, classic", "2013": NAMES["2013"]}[result["rules"]]
+    return NAMES[result["rules"]] + (", 0.6 items" if result["rules"] == "2013" and result["wire"] == 6 else "")
+
+
+def picked(results, group, **wanted):
+    return [one for one in results if one["group"] == group and all(one.get(key) == value for key, value in wanted.items())]
+
+
+def table(head, rows):
+    if not rows:
+        return "*(not run)*"
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows])
+
+
+def number(value):
+    if value == 0:
+        return "0"
+    if value >= 9999.5:
+        return f"{value:,.0f}".replace(",", " ")
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+def seconds(result, what):
+    if result[what + "_count"] == 0:
+        return "–"
+    return f"{number(result[what + '_median'])} / {number(result[what + '_95'])}"
+
+
+def percent(value):
+    return f"{value:.0f} %" if value in (0, 100) or value < 99 else f"{value:.1f} %"
+
+
+def quiet(results):
+    return table(("nodes", "rules", "found", "time, median / 95 %, s", "requests a node", "bytes a node", "answers"),
+                 [(number(r["nodes"]), name(r), percent(r["found"]), seconds(r, "time"),
+                   number(r["requests_per_pair"] / r["nodes"]), number(r["bytes_per_pair"] / r["nodes"]),
+                   number(r["answers_per_pair"])) for r in picked(results, "quiet")])
+
+
+def searched(results):
+    return [(percent(r["found_first"]), percent(r["found"]), seconds(r, "time"), number(r["sent_requests"]),
+             number(r["sent_bytes"])) for r in results]
+
+
+SEARCHED = ("first request", "at last", "time, median / 95 %, s", "requests", "bytes")
+
+
+def busy(results):
+    rows = sorted(picked(results, "busy"), key=lambda r: r["load"])
+    return table(("searches a minute", "rules") + SEARCHED,
+                 [(r["load"], name(r)) + cells for r, cells in zip(rows, searched(rows))])
+
+
+def large(results):
+    rows = picked(results, "large")
+    return table(("nodes", "rules") + SEARCHED,
+                 [(number(r["nodes"]), name(r)) + cells for r, cells in zip(rows, searched(rows))])
+
+
+def absent(results):
+    rows = picked(results, "absent")
+    return table(("nodes that want one", "rules") + SEARCHED,
+                 [(percent(r["absent"]), name(r)) + cells for r, cells in zip(rows, searched(rows))])
+
+
+def attack(results):
+    def attacker(r):
+        if r["flood"]:
+            return f"floods, {r['flood']} a second and link"
+        return f"lies {r['lies']} times" if r["lies"] else "none"
+    rows = sorted(picked(results, "attack"), key=lambda r: (r["lies"], r["flood"]))
+    return table(("attacker", "rules") + SEARCHED[:4] + ("tunnels told",),
+                 [(attacker(r), name(r)) + cells[:4] + (number(r["tunnels_per_pair"]),)
+                  for r, cells in zip(rows, searched(rows))])
+
+
+def churn(results):
+    rows = sorted(picked(results, "churn"), key=lambda r: (r["nodes"], r["churn"]))
+    return table(("nodes", "go off a minute", "session", "lines on time", "arrive", "outage, median / 95 %, s", "requests"),
+                 [(number(r["nodes"]), f"{r['churn'] / 10:g} %", name(r),
+                   percent((r["guest_on_time"] + r["inviter_on_time"]) / 2),
+                   percent((r["guest_arrived"] + r["inviter_arrived"]) / 2), seconds(r, "guest_outage"),
+                   number(r["sent_requests"])) for r in rows])
+
+
+def sleep(results):
+    rows = sorted(picked(results, "sleep", always=10), key=lambda r: r["contacts"])
+    return table(("contacts", "session", "there are found", "requests, first minute", "requests, last quarter", "bytes",
+                  "a person opens one, s"),
+                 [(r["contacts"], name(r), percent(r["present"]), number(r["minutes_requests"][0]),
+                   number(r["late_requests"]), number(r["late_bytes"]), seconds(r, "open")) for r in rows])
+
+
+def opened(results):
+    rows = picked(results, "sleep", waiting=300) + picked(results, "sleep", contacts=300, always=0, waiting=0)
+    return table(("the node waits for", "session", "found", "time, median / 95 %, s"),
+                 [(f"{r['waiting']} others", name(r), percent(r["opened"]), seconds(r, "open")) for r in rows])
+
+
+def said(results):
+    rows = []
+    for r in picked(results, "said"):
+        role = "guest" if r["guests"] else "inviter"
+        rows.append((role, name(r), percent(r[f"{role}_arrived"]), seconds(r, f"{role}_delay")))
+    return table(("who says it", "session", "arrive", "time, median / 95 %, s"), rows)
+
+
+TABLES = (quiet, busy, large, absent, attack, churn, sleep, opened, said)
+
+
+def lines_of(rows, x, y):
+    """The series of a chart: one for each name."""
+    series = {}
+    for one in rows:
+        series.setdefault(name(one), []).append((x(one), y(one)))
+    return [(key, sorted(points)) for key, points in series.items()]
+
+
+def plots(results):
+    rows = picked(results, "busy")
+    if rows:
+        yield "load", chart.chart("Pairs found by their first request, 2 000 nodes", "other searches a minute, whole network",
+                                  "found, %", lines_of(rows, lambda r: r["load"], lambda r: r["found_first"]), True, 100)
+    rows = picked(results, "absent", absent=100)
+    if rows:
+        yield "wait", chart.chart("Pairs found, while every node wants somebody who is not there", "seconds after they began",
+                                  "found, %", [(name(r), [(5 * n, y) for n, y in enumerate(r["found_after"])]) for r in rows],
+                                  y_most=100)
+    rows = picked(results, "churn", nodes=2000)
+    if rows:
+        yield "churn", chart.chart("Lines that arrive within five seconds, 2 000 nodes", "nodes that go off each minute, %",
+                                   "lines, %", lines_of(rows, lambda r: r["churn"] / 10,
+                                                        lambda r: (r["guest_on_time"] + r["inviter_on_time"]) / 2), y_most=100)
+    rows = picked(results, "sleep", contacts=300, always=10)
+    if rows:
+        yield "sleep", chart.chart("300 contacts, ten in a hundred always wanted, half of the nodes off",
+                                   "minutes after all began", "requests a node and second",
+                                   [(name(r), list(enumerate(r["minutes_requests"]))) for r in rows])
+
+
 def write(results, into, document):
-    pass
+    for what, svg in plots(results):
+        (into / f"{what}.svg").write_text(svg)
+    tables = {make.__name__: make(results) for make in TABLES}
+    if document is None:
+        print("\n\n".join(f"{what}\n{text}" for what, text in tables.items()))
+        return
+    text = document.read_text()
+    for what, new in tables.items():
+        text = re.sub(rf"(<!-- {what} -->\n).*?(<!-- end -->)", lambda match: match[1] + new + "\n" + match[2], text, flags=re.S)
+    document.write_text(text)

@@ -208,7 +208,7 @@ static void report_role(enum chat_role role, const char *on_time, const char *ar
 int main(int argc, char **argv)
 {
     settings_read(settings, argc, argv);
-    world_begin(&state.world, settings, NULL);
+    world_begin(&state.world, settings);
     struct network *network = &state.world.network;
     size_t pairs = setting(settings, "pairs");
     state.per_end = setting(settings, "lines");

@@ -296,7 +296,7 @@ static void report(uint64_t ms)
 int main(int argc, char **argv)
 {
     settings_read(settings, argc, argv);
-    world_begin(&state.world, settings, NULL);
+    world_begin(&state.world, settings);
     struct network *network = &state.world.network;
     state.pair_count = setting(settings, "pairs");
     state.pairs = calloc(state.pair_count + 1, sizeof *state.pairs);

@@ -281,7 +281,7 @@ static void report(const struct counts *quarter)
 int main(int argc, char **argv)
 {
     settings_read(settings, argc, argv);
-    world_begin(&state.world, settings, NULL);
+    world_begin(&state.world, settings);
     struct network *network = &state.world.network;
     state.side_count = (uint32_t)(network->count * setting(settings, "contacts") / 2 * 2);
     state.minute_count = setting(settings, "minutes");

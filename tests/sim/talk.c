@@ -31,8 +31,6 @@ struct talk_event {
     uint8_t payload[1024];
 };
 
-static struct talks *listening; /* network.arg belongs to the world */
-
 static uint64_t now(const struct talks *talks)
 {
     return talks->world->network.now;
@@ -61,7 +59,7 @@ static void place_enter(struct talks *talks, size_t end, const uint8_t hash[TURT
 
 static void told(struct network *network, uint32_t node, const struct router_output *output)
 {
-    struct talks *talks = listening;
+    struct talks *talks = network->arg;
     struct talk_place sought = {.key.node = node};
     memcpy(sought.key.hash, output->hash, TURTLE_HASH_SIZE);
     struct talk_place *place;
@@ -178,7 +176,7 @@ void talks_begin(struct talks *talks, struct world *world, size_t conversations,
         .classic = classic_cipher_new(), .sealed = sealed_cipher_new(), .random = &talks->random};
     if (talks->ends == NULL || talks->tools.classic == NULL || talks->tools.sealed == NULL)
         abort();
-    listening = talks;
+    world->network.arg = talks;
     world->network.told = told;
 }
 

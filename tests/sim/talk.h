@@ -35,7 +35,7 @@ struct talks {
 /* Alarms of a talk have these kinds in the upper half of `user`; other kinds are below. */
 enum { TALK_EVENT = 1000, TALK_TIMER };
 
-/* `sealed`: every conversation is, with its root stored on both sides. Takes network.told and needs
+/* `sealed`: every conversation is, with its root stored on both sides. Takes network.told and .arg, and needs
  * talks_alarm(). */
 void talks_begin(struct talks *talks, struct world *world, size_t conversations, bool sealed);
 void talks_add(struct talks *talks, size_t conversation, uint32_t guest, uint32_t inviter);
