@@ -277,12 +277,15 @@ void chat_open(struct chat *chat, uint64_t now, int64_t wall)
     if (chat_best_tunnel(chat) != NULL) {
         if (!chat->wanted)
             tell_wish(chat);
-        chat->wanted = may_seek(chat);
+        chat->wanted = true;
         chat_set_state(chat, CHAT_CAN_TALK, "the other side answers");
         chat_flush(chat);
     } else if (may_seek(chat)) {
         want(chat, true);
-    } else if (chat->state == CHAT_NO_TUNNEL) { /* it can only wait */
+    } else { /* it can only wait, and looks when it is sealed */
+        chat->wanted = true;
+    }
+    if (!may_seek(chat) && chat->state == CHAT_NO_TUNNEL) {
         chat->looking = false;
         chat_set_state(chat, CHAT_NO_TUNNEL, waiting_reason(chat));
         chat_tell(chat, waiting_reason(chat));
@@ -292,9 +295,11 @@ void chat_open(struct chat *chat, uint64_t now, int64_t wall)
 void chat_sleep(struct chat *chat, uint64_t now)
 {
     chat_clock(chat, now, chat->wall);
-    if (!may_seek(chat) || !chat->wanted || chat->queue != NULL || chat_is_shut(chat))
+    if (!chat->wanted || chat->queue != NULL || chat_is_shut(chat))
         return;
     chat->wanted = false;
+    if (!may_seek(chat))
+        return;
     if (chat->protection == CHAT_SEALED || any_talks(chat)) {
         tell_wish(chat);
         sealed_rest(chat);

@@ -81,7 +81,7 @@ struct chat_hash {
     bool needed;
     uint64_t retired_at; /* not needed since; 0: it is */
 };
-enum { CHAT_HASHES = 10 };
+enum { CHAT_HASHES = 8 };
 
 enum {
     CHAT_AVATAR_MS = 60000, /* at most one avatar, and one request for one, in this time */

@@ -195,7 +195,7 @@ void chat_tell_loss(struct chat *chat, const char *reason)
             chat_set_state(chat, CHAT_CONNECTING, "the tunnel was lost; another one is being tried");
         return;
     }
-    bool sealed = chat->protection == CHAT_SEALED, wants = sealed ? chat_wants(chat) : chat->wanted;
+    bool sealed = chat->protection == CHAT_SEALED, wants = sealed ? chat_wants(chat) : chat->asking;
     bool pauses = chat->search_at != UINT64_MAX;
     chat->looking = wants && !pauses;
     chat->looking_until = UINT64_MAX;

@@ -178,7 +178,8 @@ static struct sealed_handshake handshake_of(const struct chat *chat, const struc
 static void ask(struct chat *chat, struct chat_tunnel *tunnel)
 {
     sealed_ask(chat, tunnel);
-    tunnel->ask_at = tunnel->asked < ASKS ? chat->now + (ASK_FIRST_MS << tunnel->asked) : UINT64_MAX;
+    tunnel->ask_at =
+        tunnel->asked < ASKS ? chat->now + ((uint64_t)ASK_FIRST_MS << tunnel->asked) : UINT64_MAX;
     tunnel->asked++;
 }
 

@@ -246,8 +246,9 @@ static void send_lines(struct chat *chat, struct chat_tunnel *tunnel)
         chat->line_tunnel = tunnel->id;
     if (flags != 0 || state_text) {
         struct draft draft = draft_of(chat, tunnel, flags, false);
+        struct bytes text = buffer_view(&chat->state_text);
         if (state_text)
-            sealed_record_write(&draft.plain, SEALED_STATE_TEXT, buffer_view(&chat->state_text));
+            sealed_record_write(&draft.plain, SEALED_STATE_TEXT, text.size > 0 ? text : bytes_of_string(""));
         draft_send(&draft);
     }
     while (more) {

@@ -1,14 +1,32 @@
 /* SPDX-License-Identifier: ISC */
-/* What comes out of a tunnel. The input is a list of steps: a byte that says what happens, a u16 size, so
- * many bytes. Packets are given as they are, or as plaintext sealed with the chat's key, so that the items
- * inside are reached. */
+/* What comes out of a tunnel, on the classic wire and sealed, where the fuzzer is the guest and knows all
+ * keys. The input is a list of steps: a byte that says what happens, a u16 size, so many bytes. Packets are
+ * given as they are, or as plaintext sealed with the chat's key, so that the items inside are reached. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "distant/chat.h"
+#include "distant/sealed_tunnel.h"
+#include "wire/chat.h"
+#include "wire/sealed.h"
 #include "wire/utf8.h"
 
-enum step { RAW, SEALED, AGAIN, REFLECTED, UP, DOWN, SAY, TICK, REQUEST, CLOSE, OPEN, STEPS };
+enum step {
+    RAW,
+    SEALED,
+    AGAIN,
+    REFLECTED,
+    UP,
+    DOWN,
+    SAY,
+    TICK,
+    REQUEST,
+    CLOSE,
+    OPEN,
+    FRAME,
+    ANNOUNCE,
+    STEPS
+};
 enum { WALL = 1380600000, ROOM = 1 << 19 };
 
 struct harness {
@@ -17,6 +35,13 @@ struct harness {
     uint64_t now, line, next_salt, unsettled;
     struct buffer last, own; /* the latest packet of either side */
     bool asked;
+    /* The guest of a sealed inviter. */
+    struct sealed_cipher *sealed;
+    const struct chat_options *options;
+    struct random_source random;
+    struct sealed_tunnel guest;
+    uint64_t number; /* highest number of a line that came */
+    bool root;
 };
 
 static void insist(bool holds)
@@ -30,11 +55,43 @@ static int64_t wall(const struct harness *harness)
     return WALL + (int64_t)(harness->now / 1000);
 }
 
+/* The fuzzer's guest completes the handshake with what the chat says. */
+static void listen(struct harness *harness, struct bytes payload)
+{
+    struct buffer plain = buffer_make(ROOM), text = buffer_make(ROOM);
+    struct chat_item item;
+    uint8_t peer[SEALED_ANNOUNCEMENT_SIZE];
+    bool newest;
+    if (harness->sealed != NULL && payload.size == SEALED_ANNOUNCEMENT_PACKET &&
+        classic_open(harness->cipher, &plain, harness->options->key, payload) &&
+        chat_parse(&item, &text, buffer_view(&plain)) && item.flags == CHAT_ANNOUNCE &&
+        sealed_announcement_parse(peer, buffer_view(&text))) {
+        struct sealed_handshake handshake = {.mode = SEALED_OFFER,
+                                             .opener = SEALED_GUEST,
+                                             .side = SEALED_OPENER,
+                                             .secret = bytes_of(harness->options->key, 16)};
+        memcpy(handshake.context, harness->options->context, sizeof handshake.context);
+        if (sealed_tunnel_judge(&harness->guest, SEALED_OPENER, peer) == SEALED_MEETING_BEGUN)
+            sealed_tunnel_meet(&harness->guest, &handshake, peer, &harness->random, harness->now);
+    } else if (harness->sealed != NULL) {
+        buffer_clear(&plain);
+        sealed_tunnel_open(&harness->guest, harness->sealed, &plain, payload, &newest, harness->now);
+    }
+    buffer_free(&plain);
+    buffer_free(&text);
+}
+
 static void check(struct harness *harness, const struct chat_output *out)
 {
     switch (out->kind) {
     case CHAT_LINE:
-        insist(out->text.size > 0 && utf8_valid(out->text));
+        insist(utf8_valid(out->text));
+        if (out->number != 0) {
+            insist(out->number == harness->number + 1 || out->missing == out->number - harness->number);
+            harness->number = out->number;
+            break;
+        }
+        insist(out->text.size > 0);
         insist(utf8_length(out->text) <= CHAT_REASSEMBLY_LIMIT);
         insist(out->salt_count > 0 && out->salt_count <= CHAT_PARTS_LIMIT);
         break;
@@ -48,6 +105,11 @@ static void check(struct harness *harness, const struct chat_output *out)
         insist(out->payload.size >= 24 && out->payload.size % 16 == 8);
         buffer_clear(&harness->own);
         buffer_append_bytes(&harness->own, out->payload);
+        listen(harness, out->payload);
+        break;
+    case CHAT_ROOT:
+        insist(out->secret.size == 64 && !out->settled);
+        harness->root = true;
         break;
     case CHAT_SALTS:
         harness->unsettled = out->salt_next;
@@ -63,6 +125,11 @@ static void take(struct harness *harness)
     struct chat_output out;
     while (chat_next(harness->chat, &out))
         check(harness, &out);
+    if (harness->root) {
+        harness->root = false;
+        chat_root_stored(harness->chat, harness->now, wall(harness));
+        take(harness);
+    }
     if (harness->unsettled == 0)
         return;
     uint64_t next = harness->unsettled;
@@ -93,6 +160,40 @@ static void receive_sealed(struct harness *harness, const struct chat_options *o
     buffer_clear(&harness->last);
     if (classic_seal(harness->cipher, &harness->last, options->key, salt_bytes, plain))
         receive_twice(harness, buffer_view(&harness->last));
+}
+
+/* A frame with the claim and then whatever the input says, or nothing but that. */
+static void receive_frame(struct harness *harness, struct bytes bytes)
+{
+    static const uint8_t claim[SEALED_CLAIM_SIZE];
+    struct buffer plain = buffer_make(SEALED_PLAIN_MAX), frame = buffer_make(ROOM);
+    if (bytes.size > 0 && bytes.data[0] % 8 != 0) {
+        struct sealed_header header = {.flags = bytes.size > 1 ? bytes.data[1] : 0, .base = 1};
+        sealed_header_write(&plain, &header);
+        sealed_record_write(&plain, SEALED_CLAIM, bytes_of(claim, sizeof claim));
+        if (bytes.size > 2)
+            buffer_append(&plain, bytes.data + 2, bytes.size - 2);
+        sealed_pad(&plain);
+    } else {
+        buffer_append_bytes(&plain, bytes);
+    }
+    if (harness->sealed != NULL && sealed_tunnel_seal(&harness->guest, harness->sealed, &frame, false,
+                                                      buffer_view(&plain), harness->now))
+        receive_twice(harness, buffer_view(&frame));
+    buffer_free(&plain);
+    buffer_free(&frame);
+}
+
+static void announce(struct harness *harness)
+{
+    char text[SEALED_ANNOUNCEMENT_TEXT + 1];
+    struct buffer item = buffer_make(ROOM);
+    if (harness->sealed != NULL && sealed_tunnel_announce(&harness->guest, &harness->random)) {
+        sealed_announcement_text(text, harness->guest.own.announcement);
+        if (chat_status_write(&item, CHAT_ANNOUNCE, bytes_of_string(text)))
+            receive_sealed(harness, harness->options, buffer_view(&item));
+    }
+    buffer_free(&item);
 }
 
 static void act(struct harness *harness, const struct chat_options *options, enum step step,
@@ -133,6 +234,12 @@ static void act(struct harness *harness, const struct chat_options *options, enu
     case CLOSE:
         chat_close(chat, harness->now, wall(harness));
         break;
+    case FRAME:
+        receive_frame(harness, bytes);
+        break;
+    case ANNOUNCE:
+        announce(harness);
+        break;
     case OPEN:
     default:
         chat_open(chat, harness->now, wall(harness));
@@ -150,15 +257,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct random_source random = random_from_seed(&seed, 1);
     if (cipher == NULL)
         cipher = classic_cipher_new();
+    static struct sealed_cipher *sealed;
+    if (sealed == NULL)
+        sealed = sealed_cipher_new();
     struct reader reader = reader_of(bytes_of(data, size));
-    struct chat_options options = {.role = read_u8(&reader) % 2 == 0 ? CHAT_GUEST : CHAT_INVITER,
+    uint8_t scene = read_u8(&reader);
+    struct chat_options options = {.role = scene % 2 == 0 ? CHAT_GUEST : CHAT_INVITER,
                                    .route_created = WALL,
                                    .not_before = WALL,
                                    .send_typing = true};
     struct harness harness = {
         .cipher = cipher, .now = 5000, .last = buffer_make(ROOM), .own = buffer_make(ROOM)};
+    harness.options = &options;
+    harness.random = random;
+    if (scene % 4 == 3) { /* sealed */
+        options.sealing = CHAT_SEALING_MAY;
+        options.context[0] = 1;
+        harness.sealed = sealed;
+    }
     harness.chat =
-        chat_new(&options, &(struct chat_tools){.classic = cipher, .random = &random}, harness.now, WALL);
+        chat_new(&options, &(struct chat_tools){.classic = cipher, .sealed = sealed, .random = &random},
+                 harness.now, WALL);
     insist(cipher != NULL && harness.chat != NULL);
     chat_tunnel_up(harness.chat, 1, options.hash, options.role == CHAT_GUEST, harness.now, WALL);
     take(&harness);
@@ -167,6 +286,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t wanted = read_u16(&reader);
         act(&harness, &options, step, read_bytes(&reader, wanted < reader.left ? wanted : reader.left));
     }
+    sealed_tunnel_wipe(&harness.guest);
     chat_free(harness.chat);
     buffer_free(&harness.last);
     buffer_free(&harness.own);

@@ -169,6 +169,30 @@ static void closing(void **state)
     assert_int_equal(hashes(GUEST, false) + hashes(GUEST, true), 0);
 }
 
+/* Who wanted the conversation before it was sealed looks for the other side afterwards. */
+static void a_wish_of_before_is_kept(void **state)
+{
+    (void)state;
+    road_open(INVITER);
+    road_open(GUEST);
+    chat_sleep(chat_of(GUEST), road.ends[GUEST].now);
+    road_settle();
+    road_open(GUEST);
+    road_pass(2000);
+    chat_sleep(chat_of(GUEST), road.ends[GUEST].now);
+    road_pass(30000);
+    assert_reason(INVITER, CHAT_CAN_TALK, "");
+    assert_reason(GUEST, CHAT_CAN_TALK, "");
+    road_cut_all();
+    road_pass(30000);
+    assert_reason(INVITER, CHAT_CAN_TALK, "");
+    chat_sleep(chat_of(INVITER), road.ends[INVITER].now);
+    road_pass(30000);
+    assert_reason(INVITER, CHAT_NO_TUNNEL, "asleep");
+    assert_reason(GUEST, CHAT_NO_TUNNEL, "asleep");
+    assert_int_equal(hashes(INVITER, true) + hashes(GUEST, true), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +201,7 @@ int main(void)
         ON_ROAD(nothing_is_said_before_it_is_stored),
         ON_ROAD(another_claim_is_told),
         ON_ROAD(days_pass),
+        ON_ROAD(a_wish_of_before_is_kept),
         ON_ROAD(closing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
