@@ -23,6 +23,7 @@ static struct setting settings[] = {
     {"silent", 50, "of 100 that go off, do so without their friends noticing"},
     {"notice", 60, "seconds until they do"},
     {"off", 300, "seconds off; 0.5 to 1.5 times that"},
+    {"midnight", 0, "seconds until the day changes; 0: it does not"},
     {"warm", 60, "seconds before the first line"},
     {"last", 300, "seconds after the last line"},
     {"wire", 0, "generation of the items, 5 or 6; 0: that of the rules"},
@@ -218,7 +219,8 @@ int main(int argc, char **argv)
         return 1;
     network->sent = sent;
     network->alarm = alarm;
-    talks_begin(&state.talks, &state.world, pairs, setting(settings, "sealed") != 0);
+    talks_begin(&state.talks, &state.world, pairs, setting(settings, "sealed") != 0,
+                setting(settings, "midnight"));
     state.talks.heard = heard;
     state.talks.settled = settled;
     uint64_t ms = setting(settings, "warm") * SECOND + (state.per_end + 1) * setting(settings, "every") +

@@ -6,7 +6,7 @@
 #include "base/map.h"
 #include "base/error.h"
 
-enum { WALL_BEGIN = 1800000000 };
+enum { DAY_S = 86400, SOME_MIDNIGHT = 1800000000 / DAY_S * DAY_S, NOON_S = DAY_S / 2 };
 
 struct talk_waiting {
     struct talk_waiting *next;
@@ -38,7 +38,7 @@ static uint64_t now(const struct talks *talks)
 
 static int64_t wall(const struct talks *talks)
 {
-    return WALL_BEGIN + (int64_t)(now(talks) / 1000);
+    return talks->wall_begin + (int64_t)(now(talks) / 1000);
 }
 
 static void place_enter(struct talks *talks, size_t end, const uint8_t hash[TURTLE_HASH_SIZE])
@@ -167,9 +167,12 @@ static void settle(struct talks *talks, size_t end)
     network_alarm(&talks->world->network, talk->woken - now(talks), (uint64_t)TALK_TIMER << 32 | end);
 }
 
-void talks_begin(struct talks *talks, struct world *world, size_t conversations, bool sealed)
+void talks_begin(struct talks *talks, struct world *world, size_t conversations, bool sealed,
+                 uint64_t midnight_s)
 {
     *talks = (struct talks){.world = world, .count = conversations * 2, .sealed = sealed};
+    uint64_t to_midnight = now(talks) / 1000 + (midnight_s == 0 ? NOON_S : midnight_s);
+    talks->wall_begin = SOME_MIDNIGHT - (int64_t)to_midnight;
     talks->ends = calloc(talks->count, sizeof *talks->ends);
     talks->random = random_from_seed(&talks->random_state, 77);
     talks->tools = (struct chat_tools){

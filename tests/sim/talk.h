@@ -26,6 +26,7 @@ struct talks {
     struct talk_place *places;
     struct talk_event *events, *last_event;
     bool sealed;
+    int64_t wall_begin;
     /* A line came to this end; once the end has nothing to say any more, `settled`. */
     void (*heard)(struct talks *talks, size_t end, uint64_t line);
     void (*settled)(struct talks *talks, size_t end);
@@ -35,9 +36,11 @@ struct talks {
 /* Alarms of a talk have these kinds in the upper half of `user`; other kinds are below. */
 enum { TALK_EVENT = 1000, TALK_TIMER };
 
-/* `sealed`: every conversation is, with its root stored on both sides. Takes network.told and .arg, and needs
+/* `sealed`: every conversation is, with its root stored on both sides. `midnight_s`: seconds
+ * until the day changes; 0: it does not soon. Takes network.told and .arg, and needs
  * talks_alarm(). */
-void talks_begin(struct talks *talks, struct world *world, size_t conversations, bool sealed);
+void talks_begin(struct talks *talks, struct world *world, size_t conversations, bool sealed,
+                 uint64_t midnight_s);
 void talks_add(struct talks *talks, size_t conversation, uint32_t guest, uint32_t inviter);
 void talks_end(struct talks *talks);
 bool talks_alarm(struct talks *talks, uint64_t user); /* false: not one of a talk */
