@@ -65,6 +65,7 @@ def meeting():
     a.account("alice", PASSWORD, operator=True)
     b.account("bob", PASSWORD)
     at_a, at_b = meet(a, "alice", b, "bob")
+    a.do("contact.set", account="alice", contact=at_a, presence="always")  # nobody looks yet
     can_talk(a, "alice", at_a)
     can_talk(b, "bob", at_b)
     browser = Browser()
