@@ -387,10 +387,12 @@ void conversations_drain(struct gateway *gateway)
         route->dirty = false;
         queue_say_again(route);
         route_take_outputs(route);
-        if (route_is_over(route))
+        if (route_is_over(route)) {
             route_stop(route);
-        else if (route->chat != NULL)
+            queue_unsaid_fail(route);
+        } else if (route->chat != NULL) {
             timers_set(&gateway->route_timers, &route->timer, chat_deadline(route->chat));
+        }
     }
     gateway->draining = false;
     routes_rearm(gateway);

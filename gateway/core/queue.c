@@ -188,7 +188,7 @@ void queue_say(struct route *route, struct queued_line *line)
     if (line->number > route->number_out)
         route->number_out = line->number;
     DL_APPEND(route->unsaid, line);
-    if (route->ended)
+    if (route->ended || route_is_over(route))
         queue_unsaid_fail(route);
     if (route->chat == NULL) /* the gateway stops, and goes on with it when it starts */
         return;

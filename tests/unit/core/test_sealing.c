@@ -442,6 +442,50 @@ static void a_closing_wipes_the_root_on_both_sides(void **state)
     assert_true(pair.with_alice->standing.sealed);
 }
 
+/* Whatever crosses the closing, no line is left without an end. */
+static void a_line_that_crosses_the_closing_is_told(void **state)
+{
+    struct pair pair;
+    sealed_pair(&pair, *state);
+    struct answer said[3], closed;
+    for (size_t i = 0; i < 3; i++) {
+        start(pair.alice, say("bob", "late"), &said[i]);
+        if (i == 1)
+            start(pair.bob, with("conversation.close", "alice"), &closed);
+        if (i == 1)
+            world_turn(pair.world);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        finish(pair.world, &said[i]);
+        json_decref(said[i].result);
+    }
+    finish(pair.world, &closed);
+    json_decref(closed.result);
+    await_state(pair.world, pair.with_bob, CHAT_CLOSED_BY_PEER);
+    world_quiet(pair.world);
+    char *history = history_of(pair.world, pair.alice, "bob");
+    assert_null(strstr(history, "sent"));
+    assert_null(strstr(history, "queued"));
+    free(history);
+    assert_null(pair.with_bob->routes->unsaid);
+}
+
+static void settling_is_tried_until_it_is_stored(void **state)
+{
+    struct pair pair;
+    sealed_pair(&pair, *state);
+    struct route *route = pair.with_bob->routes;
+    route->unsettled = true;
+    struct rlimit before = disk_fill();
+    world_minute(pair.world);
+    world_quiet(pair.world);
+    assert_true(route->unsettled);
+    disk_clear(&before);
+    world_minute(pair.world);
+    while (route->unsettled)
+        world_turn(pair.world);
+}
+
 /* The one who has something to say looks, whoever made the invite. */
 static void a_sleeping_route_is_woken_by_a_line(void **state)
 {
@@ -497,6 +541,8 @@ int main(void)
         TEST(what_waits_for_a_sealed_answer_may_be_lowered),
         TEST(classic_routes_end_when_one_is_sealed),
         TEST(a_closing_wipes_the_root_on_both_sides),
+        TEST(a_line_that_crosses_the_closing_is_told),
+        TEST(settling_is_tried_until_it_is_stored),
         TEST(a_sleeping_route_is_woken_by_a_line),
         TEST(an_old_backup_doubts_what_waits),
     };
