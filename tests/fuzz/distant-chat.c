@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "distant/chat.h"
+#include "distant/line_sender.h"
 #include "distant/sealed_tunnel.h"
 #include "wire/chat.h"
 #include "wire/sealed.h"
@@ -246,7 +247,8 @@ static void act(struct harness *harness, const struct chat_options *options, enu
         break;
     }
     take(harness);
-    insist(chat_tunnels(chat) <= CHAT_TUNNELS_LIMIT && chat_queued(chat) <= CHAT_QUEUE_LINES);
+    insist(chat_tunnels(chat) <= CHAT_TUNNELS_LIMIT &&
+           chat_queued(chat) <= CHAT_QUEUE_LINES + LINE_WINDOW_LINES);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
