@@ -16,7 +16,7 @@
 #include "wire/chat.h"
 
 enum { SCHEDULES = 200, SCHEDULES_LONG = 1000, STEPS = 1500 };
-enum { MEET_MS = 30 * 60000, FALL_ASLEEP_MS = 15 * 60000, WAKE_MS = 5 * 60000 };
+enum { MEET_MS = 30 * 60000, MEET_AGAIN_MS = 10 * 60000, FALL_ASLEEP_MS = 15 * 60000, WAKE_MS = 5 * 60000 };
 enum { WALL = 1780000000, DAY = 86400 };
 
 /* Of the guest, of the inviter. */
@@ -333,29 +333,42 @@ static bool all_is_said(struct world *world)
     return everything_said(&world->gateways[0]) && everything_said(&world->gateways[1]);
 }
 
-/* Lets an honest world go on until something holds; the test fails when it does not in time. */
+/* One step of an honest world. */
+static void go_on(struct world *world, uint64_t *dug)
+{
+    for (size_t i = 0; work(world); i++)
+        assert_true(i < 100000);
+    if (world->now >= *dug) {
+        dig(world, 0, 1);
+        dig(world, 1, 1);
+        *dug = world->now + 5000;
+    }
+    pass_time(world, 200);
+}
+
+static void let_pass(struct world *world, uint64_t ms)
+{
+    uint64_t end = world->now + ms, dug = 0;
+    while (world->now < end)
+        go_on(world, &dug);
+}
+
+/* The test fails when something does not come to hold in time. */
 static void await(struct world *world, bool (*holds)(struct world *world), uint64_t ms, const char *what)
 {
     uint64_t end = world->now + ms, dug = 0;
-    for (;;) {
-        for (size_t i = 0; work(world); i++)
-            assert_true(i < 100000);
-        if (holds(world))
-            return;
+    while (!holds(world)) {
         if (world->now >= end)
             fail_msg("%s: %s, %s", what, chat_state_word(chat_state(world->gateways[0].chat, NULL)),
                      chat_state_word(chat_state(world->gateways[1].chat, NULL)));
-        if (world->now >= dug) {
-            dig(world, 0, 1);
-            dig(world, 1, 1);
-            dug = world->now + 5000;
-        }
-        pass_time(world, 200);
+        go_on(world, &dug);
     }
 }
 
+/* From now on one of the two looks, or both. On the classic wire only the guest can find the other. */
 static void make_honest(struct world *world)
 {
+    uint32_t who = world->scene <= SCENE_MOVES_UP ? below(world, 3) : 0;
     world->faults = false;
     for (size_t i = 0; i < TUNNELS; i++) {
         for (size_t end = 0; end < 2 && world->tunnels[i].id != 0 && world->tunnels[i].false_one; end++)
@@ -363,7 +376,7 @@ static void make_honest(struct world *world)
     }
     for (size_t i = 0; i < 2; i++) {
         struct gateway *gateway = &world->gateways[i];
-        gateway->looks = true;
+        gateway->looks = who == 2 || who == i;
         if (gateway->chat == NULL)
             gateway_start(gateway);
         gateway_take(gateway);
@@ -384,6 +397,17 @@ static void check_end(const struct world *world)
             if (stored->number[line] != 0)
                 assert_int_equal(fate, DELIVERED);
         }
+    }
+}
+
+/* Who looks keeps the other, and tunnels that die are found again. */
+static void stay_in_touch(struct world *world)
+{
+    for (size_t i = 0; i < 5; i++) {
+        let_pass(world, below(world, 20 * 60000));
+        for (size_t slot = 0; slot < TUNNELS; slot++)
+            tunnel_down(world, &world->tunnels[slot], i % 2);
+        await(world, is_at_peace, MEET_AGAIN_MS, "they do not meet again");
     }
 }
 
@@ -409,6 +433,7 @@ static void run(uint64_t seed)
     make_honest(world);
     await(world, is_at_peace, MEET_MS, "they do not meet");
     check_end(world);
+    stay_in_touch(world);
     if (world->scene <= SCENE_MOVES_UP)
         sleep_and_wake(world);
     check_end(world);
