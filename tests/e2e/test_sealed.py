@@ -175,9 +175,18 @@ def sleeps_and_is_woken():
     irc.close()
     for gateway, account, handle in ((a, "alice", at_a), (c, "carol", at_c)):
         gateway.do("contact.set", account=account, contact=handle, presence="open")
-    for gateway, account, handle, word in ((a, "alice", at_a, "A wakes"), (c, "carol", at_c, "C wakes")):
+    for gateway, account, handle, word in ((a, "alice", at_a, "A wakes"), (c, "carol", at_c, "C wakes"),
+                                           (a, "alice", at_a, "A wakes a gateway that was started asleep")):
         for end, name, its in ((a, "alice", at_a), (c, "carol", at_c)):
-            wait_for(f"{end.name} sleeps", lambda: conversation(end, name, its)["tunnels"] == 0, 60)
+            shown = wait_for(f"{end.name} sleeps", lambda: (lambda it: it["tunnels"] == 0 and it)(
+                conversation(end, name, its)), 60)
+            assert shown["state"] == "no tunnel" and "asleep" in shown["reason"], shown
+        if "started" in word:
+            for end in (a, c):
+                assert end.stop() == 0
+                end.start()
+                friends_up(end, 1)
+                friends_up(b, 2)
         gateway.do("say", account=account, conversation=handle, text=word)
         far = (c, "carol", at_c) if gateway is a else (a, "alice", at_a)
         wait_for(f"{word}", lambda: texts(*far)[-1:] == [word], 60)
@@ -254,15 +263,19 @@ def classic_stays_classic():
 
 
 def only_sealed():
-    """An invite for sealed chat alone ends sealed too, and nobody needs to look for that."""
+    """An invite for sealed chat alone ends sealed too, and nobody needs to look for that. Who looks alone, though from
+    before there was a root, keeps the other in sight."""
     a.account("frida")
     c.account("gert")
     at_frida, at_gert = meet(a, "frida", c, "gert", protection="sealed")
+    a.do("contact.set", account="frida", contact=at_frida, presence="always")
     for gateway, account, handle in ((a, "frida", at_frida), (c, "gert", at_gert)):
         wait_for(f"{account} is sealed", lambda: protection(gateway, account, handle) == "sealed")
         gateway.do("say", account=account, conversation=handle, text=f"from {account}")
         wait_equal(f"receipt of {account}", lambda: deliveries(gateway, account, handle, [f"from {account}"]), ["delivered"])
     assert texts(a, "frida", at_frida) == ["from gert"] and texts(c, "gert", at_gert) == ["from frida"]
+    can_talk(a, "frida", at_frida)
+    can_talk(c, "gert", at_gert)
 
 
 def closing():
