@@ -82,7 +82,7 @@ def attack(results):
     def attacker(r):
         if r["flood"]:
             return f"floods, {r['flood']} a second and link"
-        return f"lies {r['lies']} times" if r["lies"] else "none"
+        return f"gives {r['lies']} false answers" if r["lies"] else "none"
     rows = sorted(picked(results, "attack"), key=lambda r: (r["lies"], r["flood"]))
     return table(("attacker", "rules") + SEARCHED[:4] + ("tunnels told",),
                  [(attacker(r), name(r)) + cells[:4] + (number(r["tunnels_per_pair"]),)
@@ -100,14 +100,14 @@ def churn(results):
 
 def sleep(results):
     rows = sorted(picked(results, "sleep", always=10), key=lambda r: r["contacts"])
-    return table(("contacts", "session", "there are found", "requests, first minute", "requests, last quarter", "bytes",
+    return table(("contacts", "session", "there are found", "requests, first minute", "requests, the hour",
                   "a person opens one, s"),
                  [(r["contacts"], name(r), percent(r["present"]), number(r["minutes_requests"][0]),
-                   number(r["late_requests"]), number(r["late_bytes"]), seconds(r, "open")) for r in rows])
+                   number(sum(r["minutes_requests"]) / len(r["minutes_requests"])), seconds(r, "open")) for r in rows])
 
 
 def opened(results):
-    rows = picked(results, "sleep", waiting=300) + picked(results, "sleep", contacts=300, always=0, waiting=0)
+    rows = picked(results, "opened")
     return table(("the node waits for", "session", "found", "time, median / 95 %, s"),
                  [(f"{r['waiting']} others", name(r), percent(r["opened"]), seconds(r, "open")) for r in rows])
 
