@@ -228,6 +228,11 @@ bool chat_wants(const struct chat *chat)
                                             : chat->root != ROOT_NONE && !chat->options.settled;
 }
 
+bool chat_stays(const struct chat *chat)
+{
+    return chat_wants(chat) || (chat->now < chat->stirred_until && !chat_is_shut(chat));
+}
+
 /* Opening and ending. */
 
 static bool may_seek(const struct chat *chat)
@@ -532,6 +537,10 @@ void chat_tick(struct chat *chat, uint64_t now, int64_t wall)
         chat->looking = false;
         chat_set_state(chat, CHAT_NO_TUNNEL, no_answer);
     }
+    if (now >= chat->stirred_until && chat->stirred_until != 0) {
+        chat->stirred_until = 0;
+        sealed_rest(chat);
+    }
     chat_flush(chat);
 }
 
@@ -549,6 +558,8 @@ uint64_t chat_deadline(const struct chat *chat)
     deadline = earlier(deadline, chat_hashes_deadline(chat));
     deadline = earlier(deadline, sealed_root_deadline(chat));
     deadline = earlier(deadline, earlier(chat->search_at, chat->due_at));
+    if (chat->stirred_until != 0 && !chat->over)
+        deadline = earlier(deadline, chat->stirred_until);
     if (chat->sender != NULL && chat->protection == CHAT_SEALED && chat_best_tunnel(chat) != NULL)
         deadline = earlier(deadline, line_sender_deadline(chat->sender));
     DL_FOREACH(chat->tunnels, tunnel)

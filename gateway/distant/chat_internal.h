@@ -84,6 +84,7 @@ struct chat_hash {
 enum { CHAT_HASHES = 8 };
 
 enum {
+    CHAT_STIRRED_MS = 60000,
     CHAT_AVATAR_MS = 60000, /* at most one avatar, and one request for one, in this time */
     CHAT_STATE_TEXT_MS = 10000,
 };
@@ -123,6 +124,7 @@ struct chat {
     uint64_t day, day_until; /* of the rendezvous hashes; when it changes, monotonic ms */
     uint32_t day_offset;     /* seconds after midnight */
     uint64_t search_at;      /* searching pauses until then; UINT64_MAX: it does not */
+    uint64_t stirred_until;  /* sealed: a line went or came not long ago; 0: it did not */
     uint64_t search_pause;
 
     struct own_line *queue;
@@ -182,6 +184,7 @@ bool chat_is_shut(const struct chat *chat);  /* nothing is sent or taken any mor
 /* Nothing of the classic wire leaves or is taken. */
 bool chat_is_silent(const struct chat *chat);
 bool chat_wants(const struct chat *chat);
+bool chat_stays(const struct chat *chat); /* wants one, or lets one be for a while after a line */
 /* Neither served nor sought; the tunnels are gone already. */
 void chat_stop(struct chat *chat);
 void chat_fail_queue(struct chat *chat, const char *reason);

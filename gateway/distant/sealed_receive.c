@@ -46,6 +46,7 @@ static void take_line(struct arrival *arrival, const struct sealed_record *recor
     if (!line_receiver_take(chat->receiver, record->number, record->time, record->text))
         chat->owes_ack = true; /* perhaps ours was lost */
     chat->ack_tunnel = arrival->tunnel->id;
+    chat->stirred_until = chat->now + CHAT_STIRRED_MS;
 }
 
 static void take_record(void *arg, const struct sealed_record *record)

@@ -58,7 +58,7 @@ static struct draft draft_of(struct chat *chat, struct chat_tunnel *tunnel, uint
         header.base = line_sender_base(chat->sender);
     if (header.base > SEALED_NUMBER_MAX)
         header.base = SEALED_NUMBER_MAX;
-    if (chat_wants(chat))
+    if (chat_stays(chat))
         header.flags |= SEALED_WANT;
     if (chat->options.role == CHAT_GUEST && chat->root == ROOT_STORED)
         header.flags |= SEALED_ROOT_STORED;
@@ -155,6 +155,7 @@ bool sealed_say(struct chat *chat, uint64_t line, uint64_t number, struct bytes 
 {
     if (!sealed_lines_start(chat) || !line_sender_put(chat->sender, number, line, chat->wall * 1000, text))
         return false;
+    chat->stirred_until = chat->now + CHAT_STIRRED_MS;
     due_now(chat); /* with others that are said at the same time */
     if (chat_best_tunnel(chat) == NULL && !chat->asking && chat->search_at == UINT64_MAX)
         chat_seek(chat, false);
@@ -395,7 +396,7 @@ void sealed_thin_out(struct chat *chat)
 void sealed_rest(struct chat *chat)
 {
     struct chat_tunnel *tunnel, *next;
-    if (chat->protection != CHAT_SEALED || chat_wants(chat))
+    if (chat->protection != CHAT_SEALED || chat_stays(chat))
         return;
     bool left = false;
     chat->asking = chat->looking = false;
