@@ -38,86 +38,87 @@ def number(value):
 def seconds(result, what):
     if result[what + "_count"] == 0:
         return "–"
-    return f"{number(result[what + '_median'])} / {number(result[what + '_95'])}"
+    return f"{number(result[what + '_median'])} / {number(result[what + '_95'])} s"
 
 
 def percent(value):
     return f"{value:.0f} %" if value in (0, 100) or value < 99 else f"{value:.1f} %"
 
 
+def side_by_side(results, heads, keys, cells):
+    """One row for each key, and in it the cells of each set of rules. `heads`: of the key's columns, and what a cell holds."""
+    names = list(dict.fromkeys(name(one) for one in results))
+    rows = {}
+    for one in results:
+        rows.setdefault(tuple(keys(one)), {})[name(one)] = cells(one)
+    return table((*heads[:-1], *(f"{what}: {heads[-1]}" if n == 0 else what for n, what in enumerate(names))),
+                 [(*key, *(row.get(what, "–") for what in names)) for key, row in rows.items()])
+
+
 def quiet(results):
-    return table(("nodes", "rules", "found", "time, median / 95 %, s", "requests a node", "bytes a node", "answers"),
-                 [(number(r["nodes"]), name(r), percent(r["found"]), seconds(r, "time"),
-                   number(r["requests_per_pair"] / r["nodes"]), number(r["bytes_per_pair"] / r["nodes"]),
-                   number(r["answers_per_pair"])) for r in picked(results, "quiet")])
+    return side_by_side(picked(results, "quiet"), ("nodes", "found; time; requests, bytes a node; answers"),
+                        lambda r: (number(r["nodes"]),),
+                        lambda r: f"{percent(r['found'])}; {seconds(r, 'time')}; {number(r['requests_per_pair'] / r['nodes'])}, "
+                                  f"{number(r['bytes_per_pair'] / r['nodes'])}; {number(r['answers_per_pair'])}")
 
 
-def searched(results):
-    return [(percent(r["found_first"]), percent(r["found"]), seconds(r, "time"), number(r["sent_requests"]),
-             number(r["sent_bytes"])) for r in results]
+def searched(r):
+    return f"{percent(r['found_first'])} / {percent(r['found'])}; {seconds(r, 'time')}; {number(r['sent_requests'])}"
 
 
-SEARCHED = ("first request", "at last", "time, median / 95 %, s", "requests", "bytes")
+SEARCHED = "first request / at last; time; requests"
 
 
 def busy(results):
-    rows = sorted(picked(results, "busy"), key=lambda r: r["load"])
-    return table(("searches a minute", "rules") + SEARCHED,
-                 [(r["load"], name(r)) + cells for r, cells in zip(rows, searched(rows))])
+    return side_by_side(sorted(picked(results, "busy"), key=lambda r: r["load"]), ("searches a minute", SEARCHED),
+                        lambda r: (r["load"],), searched)
 
 
 def large(results):
-    rows = picked(results, "large")
-    return table(("nodes", "rules") + SEARCHED,
-                 [(number(r["nodes"]), name(r)) + cells for r, cells in zip(rows, searched(rows))])
+    return side_by_side(picked(results, "large"), ("nodes", SEARCHED), lambda r: (number(r["nodes"]),), searched)
 
 
 def absent(results):
-    rows = picked(results, "absent")
-    return table(("nodes that want one", "rules") + SEARCHED,
-                 [(percent(r["absent"]), name(r)) + cells for r, cells in zip(rows, searched(rows))])
+    return side_by_side(picked(results, "absent"), ("nodes that want one", SEARCHED), lambda r: (percent(r["absent"]),), searched)
 
 
 def attack(results):
     def attacker(r):
         if r["flood"]:
-            return f"floods, {r['flood']} a second and link"
-        return f"gives {r['lies']} false answers" if r["lies"] else "none"
-    rows = sorted(picked(results, "attack"), key=lambda r: (r["lies"], r["flood"]))
-    return table(("attacker", "rules") + SEARCHED[:4] + ("tunnels told",),
-                 [(attacker(r), name(r)) + cells[:4] + (number(r["tunnels_per_pair"]),)
-                  for r, cells in zip(rows, searched(rows))])
+            return f"{r['flood']} requests a second and link"
+        return f"{r['lies']} false answers" if r["lies"] else "none"
+    return side_by_side(sorted(picked(results, "attack"), key=lambda r: (r["lies"], r["flood"])),
+                        ("attacker", SEARCHED + "; tunnels told"), lambda r: (attacker(r),),
+                        lambda r: f"{searched(r)}; {number(r['tunnels_per_pair'])}")
 
 
 def churn(results):
-    rows = sorted(picked(results, "churn"), key=lambda r: (r["nodes"], r["churn"]))
-    return table(("nodes", "go off a minute", "session", "lines on time", "arrive", "outage, median / 95 %, s", "requests"),
-                 [(number(r["nodes"]), f"{r['churn'] / 10:g} %", name(r),
-                   percent((r["guest_on_time"] + r["inviter_on_time"]) / 2),
-                   percent((r["guest_arrived"] + r["inviter_arrived"]) / 2), seconds(r, "guest_outage"),
-                   number(r["sent_requests"])) for r in rows])
+    return side_by_side(sorted(picked(results, "churn"), key=lambda r: (r["nodes"], r["churn"])),
+                        ("nodes", "go off a minute", "lines on time / that arrive; outage; requests"),
+                        lambda r: (number(r["nodes"]), f"{r['churn'] / 10:g} %"),
+                        lambda r: f"{percent((r['guest_on_time'] + r['inviter_on_time']) / 2)} / "
+                                  f"{percent((r['guest_arrived'] + r['inviter_arrived']) / 2)}; {seconds(r, 'guest_outage')}; "
+                                  f"{number(r['sent_requests'])}")
 
 
 def sleep(results):
-    rows = sorted(picked(results, "sleep", always=10), key=lambda r: r["contacts"])
-    return table(("contacts", "session", "there are found", "requests, first minute", "requests, the hour",
-                  "a person opens one, s"),
-                 [(r["contacts"], name(r), percent(r["present"]), number(r["minutes_requests"][0]),
-                   number(sum(r["minutes_requests"]) / len(r["minutes_requests"])), seconds(r, "open")) for r in rows])
+    return side_by_side(sorted(picked(results, "sleep", always=10), key=lambda r: r["contacts"]),
+                        ("contacts", "there are found; requests, first minute, the hour; a person opens one"),
+                        lambda r: (r["contacts"],),
+                        lambda r: f"{percent(r['present'])}; {number(r['minutes_requests'][0])}, "
+                                  f"{number(sum(r['minutes_requests']) / len(r['minutes_requests']))}; {seconds(r, 'open')}")
 
 
 def opened(results):
-    rows = picked(results, "opened")
-    return table(("the node waits for", "session", "found", "time, median / 95 %, s"),
-                 [(f"{r['waiting']} others", name(r), percent(r["opened"]), seconds(r, "open")) for r in rows])
+    return side_by_side(picked(results, "opened"), ("the node waits for", "found; time"),
+                        lambda r: (f"{r['waiting']} others",), lambda r: f"{percent(r['opened'])}; {seconds(r, 'open')}")
 
 
 def said(results):
-    rows = []
-    for r in picked(results, "said"):
-        role = "guest" if r["guests"] else "inviter"
-        rows.append((role, name(r), percent(r[f"{role}_arrived"]), seconds(r, f"{role}_delay")))
-    return table(("who says it", "session", "arrive", "time, median / 95 %, s"), rows)
+    def role(r):
+        return "guest" if r["guests"] else "inviter"
+    return side_by_side(picked(results, "said"), ("who says it", "arrive; time"), lambda r: (role(r),),
+                        lambda r: f"{percent(r[role(r) + '_arrived'])}; {seconds(r, role(r) + '_delay')}")
 
 
 TABLES = (quiet, busy, large, absent, attack, churn, sleep, opened, said)
