@@ -45,6 +45,7 @@ enum commit_kind {
 
 struct item {
     uint64_t line, number; /* line 0: a void */
+    uint64_t missing;
     enum fate fate;
 };
 
@@ -69,15 +70,18 @@ struct gateway {
     size_t index; /* 0: guest, 1: inviter */
     struct stored stored;
     uint64_t said; /* lines that a person tried to say, in all lives */
-    uint64_t typed;
-    int64_t skew; /* of its clock, s */
+    uint64_t typed, typing_shown;
+    bool ever_said[LINES + 1], ever_got[LINES + 1]; /* own; of the other side: also in a life that was lost */
+    bool restored;                                  /* from an older copy of its store */
+    int64_t skew;                                   /* of its clock, s */
 
     /* Lost by a kill: */
     struct chat *chat; /* NULL: not running */
     struct commit *commits;
     uint64_t queue[LINES];
-    size_t queued, coming;
+    size_t queued, coming, loaded; /* so many were queued before the start */
     bool flushing, storing;
+    bool stalled; /* the chat kept a line, such as while its salts are stored: later */
     struct item *inbox, *fates;
     size_t inbox_count, fate_count;
     struct item voids[LINES];
@@ -188,6 +192,7 @@ static inline void apply_item(struct gateway *gateway, enum commit_kind kind, co
         stored->number[item->line] = item->number;
         stored->fate[item->line] = item->fate;
         stored->was_classic[item->line] |= item->fate == SENT && item->number == 0;
+        gateway->ever_said[item->line] = true;
         break;
     case COMMIT_FATES:
     case COMMIT_FATE_QUEUED:
@@ -199,13 +204,12 @@ static inline void apply_item(struct gateway *gateway, enum commit_kind kind, co
     case COMMIT_INBOX:
         world_check_stored(gateway, item);
         stored->options.number_stored = item->number;
-        if (item->line != 0)
-            stored->got[item->line] = true;
         raise_to(&stored->latest, item->line);
+        stored->got[item->line] = gateway->ever_got[item->line] = item->line != 0;
         break;
     default:
         world_check_stored(gateway, item);
-        stored->got[item->line] = true;
+        stored->got[item->line] = gateway->ever_got[item->line] = true;
         break;
     }
 }
@@ -253,6 +257,7 @@ static inline void queue_insert(struct gateway *gateway, uint64_t line)
 
 static inline void queue_drop_first(struct gateway *gateway)
 {
+    gateway->loaded -= gateway->loaded > 0;
     memmove(&gateway->queue[0], &gateway->queue[1], --gateway->queued * sizeof gateway->queue[0]);
 }
 
@@ -297,7 +302,7 @@ static inline void void_later(struct gateway *gateway, uint64_t number)
 
 static inline void gateway_flush(struct gateway *gateway)
 {
-    if (gateway->queued == 0 || gateway->flushing || !gateway_talks(gateway))
+    if (gateway->queued == 0 || gateway->flushing || gateway->stalled || !gateway_talks(gateway))
         return;
     bool sealed = gateway_is_sealed(gateway);
     struct commit *commit = commit_new(gateway, COMMIT_FLUSH);
@@ -330,7 +335,7 @@ static inline void answer_flush(struct gateway *gateway, const struct commit *co
             queue_drop_first(gateway);
             say_numbered(gateway, item);
         } else if (stay || !hand_classic(gateway, item->line)) {
-            stay = true;
+            stay = gateway->stalled = true;
             queue_again(gateway, item->line);
         } else {
             queue_drop_first(gateway);
@@ -431,6 +436,7 @@ static inline void gateway_answer(struct gateway *gateway, struct commit *commit
         answer_inbox(gateway, commit);
         break;
     case COMMIT_SALT_NEXT:
+        gateway->stalled &= commit->failed;
         if (!commit->failed)
             chat_salts_stored(gateway->chat, commit->salt_next, now, wall);
         break;
@@ -485,7 +491,8 @@ static inline uint64_t line_of(struct bytes text)
 
 static inline void take_line(struct gateway *gateway, const struct chat_output *out)
 {
-    struct item item = {.number = out->number, .line = out->text.size > 0 ? line_of(out->text) : 0};
+    struct item item = {
+        .number = out->number, .line = out->text.size > 0 ? line_of(out->text) : 0, .missing = out->missing};
     if (out->number != 0) {
         gateway->inbox = realloc(gateway->inbox, (gateway->inbox_count + 1) * sizeof item);
         assert_non_null(gateway->inbox);
@@ -497,6 +504,15 @@ static inline void take_line(struct gateway *gateway, const struct chat_output *
     assert_in_range(out->salt_count, 1, CHAT_PARTS_LIMIT);
     commit->salt_count = out->salt_count;
     memcpy(commit->salts, out->salts, out->salt_count * sizeof *out->salts);
+}
+
+/* What was queued before the start may have been sent in a life that was lost. */
+static inline void doubt_queue(struct gateway *gateway)
+{
+    while (gateway->loaded > 0) {
+        learn(gateway, (struct item){.line = gateway->queue[0], .fate = NOT_CONFIRMED});
+        queue_drop_first(gateway);
+    }
 }
 
 static inline void take_output(struct gateway *gateway, const struct chat_output *out)
@@ -534,6 +550,9 @@ static inline void take_output(struct gateway *gateway, const struct chat_output
         break;
     case CHAT_SETTLED:
         commit_new(gateway, COMMIT_SETTLED);
+        break;
+    case CHAT_BEHIND:
+        doubt_queue(gateway);
         break;
     case CHAT_CONFIRMED:
         if (out->first)
@@ -611,8 +630,9 @@ static inline void gateway_kill(struct gateway *gateway)
     free(gateway->inbox);
     free(gateway->fates);
     gateway->inbox = gateway->fates = NULL;
-    gateway->inbox_count = gateway->fate_count = gateway->queued = gateway->coming = gateway->void_count = 0;
-    gateway->flushing = gateway->storing = gateway->wanted = false;
+    gateway->inbox_count = gateway->fate_count = gateway->void_count = 0;
+    gateway->queued = gateway->coming = gateway->loaded = 0;
+    gateway->flushing = gateway->storing = gateway->stalled = gateway->wanted = false;
 }
 
 static inline void gateway_start(struct gateway *gateway)
@@ -641,7 +661,20 @@ static inline void gateway_start(struct gateway *gateway)
         assert_true(chat_resume(gateway->chat, line, stored->number[line], 0, buffer_view(&text)));
         buffer_free(&text);
     }
+    gateway->loaded = gateway->queued;
     gateway_take(gateway);
+}
+
+/* A copy of the store, as a backup is. */
+static inline void stored_copy(struct stored *to, const struct stored *from)
+{
+    size_t size = from->salt_count * sizeof *from->salts;
+    free(to->salts);
+    *to = *from;
+    to->salts = malloc(size + 1);
+    assert_non_null(to->salts);
+    if (size > 0)
+        memcpy(to->salts, from->salts, size);
 }
 
 #endif

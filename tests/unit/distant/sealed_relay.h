@@ -52,6 +52,9 @@ struct world {
     int64_t wall;
     uint8_t key[16]; /* of the invite */
     struct gateway gateways[2];
+    struct stored backup; /* of one of them */
+    size_t backup_of;
+    bool closed; /* by one of them */
     struct hashes served[2], wanted[2];
     struct tunnel tunnels[TUNNELS];
     uint64_t next_tunnel;
@@ -411,6 +414,7 @@ bool world_long_lines(const struct gateway *gateway)
 
 static inline void tick(struct gateway *gateway)
 {
+    gateway->stalled = false;
     for (size_t i = 0; chat_deadline(gateway->chat) <= gateway->world->now; i++) {
         assert_true(i < 20); /* a deadline that does not pass would make the daemon spin */
         chat_tick(gateway->chat, world_now(gateway), world_wall(gateway));
