@@ -34,9 +34,11 @@ class Session:
             self.waiting += room
 
     def take(self):
-        data = self.rest + self.sock.recv(1 << 20)
+        came = self.sock.recv(1 << 20)
+        assert came, "the gateway closed the connection"
+        data = self.rest + came
         whole, _, self.rest = data.rpartition(b"\n")
-        self.waiting -= data.count(b"\n")
+        self.waiting -= came.count(b"\n")
         if b'"error"' in whole:
             for answer in map(json.loads, whole.split(b"\n")):
                 if "error" in answer:
