@@ -488,8 +488,9 @@ bool router_dig(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], enu
                 uint64_t now)
 {
     (void)urgency;
-    (void)now;
     outputs_begin(&router->outputs);
+    if (router->tick_at < now) /* ticks that were left out */
+        router->tick_at += (now - router->tick_at + TICK_MS - 1) / TICK_MS * TICK_MS;
     struct home *home = home_find(router->monitored, hash);
     if (home == NULL) {
         home = home_add(&router->monitored, hash);
