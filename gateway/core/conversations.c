@@ -71,7 +71,7 @@ bool conversation_has_route(const struct conversation *conversation)
     const struct route *route;
     DL_FOREACH(conversation->routes, route)
     {
-        if (!route->ended && !route_is_over(route))
+        if (route_lives(route))
             return true;
     }
     return false;
@@ -97,7 +97,7 @@ static enum chat_protection protection_of(const struct conversation *conversatio
     DL_FOREACH(conversation->routes, route)
     {
         enum chat_protection its = route_protection(route);
-        if (!route->ended && !route_is_over(route) && its > best)
+        if (route_lives(route) && its > best)
             best = its;
     }
     return best;
@@ -131,7 +131,7 @@ static struct view view_of(const struct conversation *conversation)
     DL_FOREACH(conversation->routes, route)
     {
         struct view its = {CHAT_CLOSED_BY_PEER, "the other side closed the conversation"};
-        if (route->ended || (route->chat == NULL && !route_is_over(route)))
+        if (route->ended || route->parting != 0 || (route->chat == NULL && !route_is_over(route)))
             continue;
         if (route->chat != NULL)
             its.state = chat_state(route->chat, &its.reason);

@@ -16,7 +16,13 @@ void route_save(const struct route *route);
 void route_delete(const struct route *route, struct store_batch *batch);
 /* Ends a route: the peer is told, the chat forgotten. */
 void route_end(struct route *route);
-/* The same, with its row, and the offer it came from if that is still open. */
+/* Its person closes it. First the row as it is then, with the other rows of the commit; after that commit the
+ * rest. A sealed route parts: it only tells the peer, when that comes (SEALED.md §10). Others end. */
+void route_put_closed(const struct route *route, struct store_batch *batch, int64_t at);
+void route_close(struct route *route, int64_t at);
+/* The chat has nothing left to do: what it parted from is forgotten. */
+void route_parted(struct route *route);
+/* The same as route_end(), with its row, and the offer it came from if that is still open. */
 void route_discard(struct route *route);
 void route_stop(struct route *route); /* as at shutdown: nothing is told to anybody */
 /* As far as is known: also of a route whose chat is not there. */
@@ -24,6 +30,8 @@ enum chat_protection route_protection(const struct route *route);
 const char *protection_word(enum chat_protection protection); /* none, classic, sealed */
 /* A sealed route that the other side has closed: its secrets are gone, it only says so. */
 bool route_is_over(const struct route *route);
+/* One of the conversation: neither ended, nor over, nor parting. */
+bool route_lives(const struct route *route);
 
 /* Sends what the router and the chats put out, until nothing is left. */
 void conversations_drain(struct gateway *gateway);

@@ -21,7 +21,7 @@ static struct route *route_of(const struct invite *invite)
     if (conversation != NULL)
         DL_FOREACH(conversation->routes, route)
         {
-            if (route->invite == invite->id && !route->ended)
+            if (route->invite == invite->id && !route->ended && route->parting == 0)
                 break;
         }
     return route;
@@ -48,7 +48,7 @@ static void apply_end(const struct invite_write *work, struct invite *invite)
     invite->change = work->change;
     ring_put(account, invite->change, "invite", 0, json_of_invite(invite));
     if (route != NULL) {
-        route_end(route);
+        route_close(route, clock_wall_ms());
         conversation_settle(route->conversation);
         conversations_drain(account->gateway);
     }
@@ -93,7 +93,7 @@ static bool end_with(struct invite *invite, struct invite_write template, struct
     changed.change = write_change(write);
     put_invite(write->batch, &changed);
     if (template.end_route && route != NULL)
-        route_delete(route, write->batch);
+        route_put_closed(route, write->batch, clock_wall_ms());
     if (template.settled != NULL) {
         put_route(write->batch, template.settled);
         template.settled->pins++;
@@ -187,6 +187,13 @@ static bool expired(const struct route *route, int64_t now)
     return !route->ended && !route->sealed && route->confirmed && used + ROUTE_IDLE_MS <= now;
 }
 
+/* Whoever did not come in this time is not waited for any more. */
+static void forget_parting(struct route *route, int64_t now)
+{
+    if (!route->ended && route->parting != 0 && route->parting + ROUTE_IDLE_MS <= now)
+        route_parted(route);
+}
+
 static void tend_routes(struct account *account, int64_t now)
 {
     struct conversation *conversation, *next;
@@ -198,6 +205,10 @@ static void tend_routes(struct account *account, int64_t now)
             struct store_batch *batch;
             if (route->unsettled && !route->ended && account->unlocked)
                 sealing_settle(route);
+            /* The closing of the peer could not be stored. */
+            if (route_is_over(route) && route->chat != NULL && !route->ended)
+                sealing_store_closing(route, NULL, 0);
+            forget_parting(route, now);
             if (!expired(route, now) || (batch = store_begin(account->gateway->store)) == NULL)
                 continue;
             route_delete(route, batch);

@@ -58,7 +58,7 @@ static size_t tunnels_of(const struct conversation *conversation)
     const struct route *route;
     DL_FOREACH(conversation->routes, route)
     {
-        if (route->chat != NULL && !route->ended)
+        if (route->chat != NULL && route_lives(route))
             count += chat_tunnels(route->chat);
     }
     return count;

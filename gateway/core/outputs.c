@@ -227,13 +227,8 @@ static void state_changed(struct route *route, const struct chat_output *output)
     if (closed && route->sealed) {
         sealing_closed_by_peer(route);
     } else if (!route->ended && (closed != route->closed_by_peer || output->salt_count > 0)) {
-        struct store_batch *batch = store_begin(gateway_of(route)->store);
         route->closed_by_peer = closed;
-        if (batch != NULL) {
-            put_route(batch, route);
-            store_put_salts(batch, route->id, output->salts, output->salt_count);
-            store_commit(batch, NULL, NULL);
-        }
+        sealing_store_closing(route, output->salts, output->salt_count);
     }
     conversation_settle(route->conversation);
 }
@@ -296,6 +291,9 @@ static void chat_output(struct route *route, struct wishes *wishes, const struct
         break;
     case CHAT_SETTLED:
         sealing_settle(route);
+        break;
+    case CHAT_PARTED:
+        route->parted = true;
         break;
     case CHAT_CONFIRMED:
         confirmed(route, output);
@@ -387,9 +385,8 @@ void conversations_drain(struct gateway *gateway)
         route->dirty = false;
         queue_say_again(route);
         route_take_outputs(route);
-        if (route_is_over(route)) {
-            route_stop(route);
-            queue_unsaid_fail(route);
+        if (route->parted) {
+            route_parted(route);
         } else if (route->chat != NULL) {
             timers_set(&gateway->route_timers, &route->timer, chat_deadline(route->chat));
         }

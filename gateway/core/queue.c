@@ -188,7 +188,7 @@ void queue_say(struct route *route, struct queued_line *line)
     if (line->number > route->number_out)
         route->number_out = line->number;
     DL_APPEND(route->unsaid, line);
-    if (route->ended || route_is_over(route))
+    if (!route_lives(route))
         queue_unsaid_fail(route);
     if (route->chat == NULL) /* the gateway stops, and goes on with it when it starts */
         return;
@@ -376,6 +376,9 @@ void queues_claim(struct gateway *gateway)
                 queued_line_free(line);
             }
             deliveries_commit(conversation);
+            if (!may_wait(conversation))
+                queue_fail(conversation,
+                           no_way); /* the route ended, and then the gateway before it said so */
         }
     }
 }

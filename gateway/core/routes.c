@@ -13,6 +13,7 @@
 #include "core/numbers.h"
 #include "core/queue.h"
 #include "core/rows.h"
+#include "core/sealing.h"
 #include "core/vault.h"
 
 static struct gateway *gateway_of(const struct route *route)
@@ -75,6 +76,11 @@ bool route_is_over(const struct route *route)
     return route->sealed && route->closed_by_peer;
 }
 
+bool route_lives(const struct route *route)
+{
+    return !route->ended && route->parting == 0 && !route_is_over(route);
+}
+
 /* A number above it without a line in the store is a void. */
 static uint64_t acked(const struct route *route)
 {
@@ -91,6 +97,7 @@ static struct chat_options options_of(const struct route *route)
         .sealing = route->sealing,
         .sealed = route->sealed,
         .settled = route->settled,
+        .parting = route->parting != 0,
         .number_assigned = route->number_out,
         .number_acked = acked(route),
         .number_stored = route->number_in,
@@ -141,7 +148,7 @@ static bool restore(struct route *route)
 /* The invite's hash is taken at once: one that another route has starts no chat. */
 static bool enter(struct route *route)
 {
-    return route->settled ||
+    return route->settled || route->parting != 0 ||
            hash_enter(route, route->hash, route->role == CHAT_INVITER ? ROUTER_ENDPOINT : ROUTER_INITIATOR) !=
                NULL;
 }
@@ -173,6 +180,7 @@ bool route_start(struct route *route)
     route->salts = NULL;
     route->salt_count = route->salt_room = 0;
     route->wanted = false;
+    route->unsettled |= route->parting != 0 && !route->settled;
     chat_set_avatar(route->chat, buffer_view(&account->avatar), NULL);
     chat_set_state_text(route->chat, bytes_of_string(account->state_text));
     route_mark_dirty(route);
@@ -218,13 +226,60 @@ void route_end(struct route *route)
     queue_unsaid_fail(route);
 }
 
-void route_discard(struct route *route)
+static void delete_row(const struct route *route)
 {
     struct store_batch *batch = store_begin(gateway_of(route)->store);
-    if (batch != NULL) {
+    if (batch == NULL)
+        return;
+    route_delete(route, batch);
+    store_commit(batch, NULL, NULL);
+}
+
+void route_put_closed(const struct route *route, struct store_batch *batch, int64_t at)
+{
+    struct route closed = *route;
+    if (route->ended || route->parting != 0)
+        return;
+    if (!route->sealed || route_is_over(route)) {
         route_delete(route, batch);
-        store_commit(batch, NULL, NULL);
+        return;
     }
+    closed.parting = at;
+    put_route(batch, &closed);
+}
+
+void route_close(struct route *route, int64_t at)
+{
+    if (!route_lives(route) || !route->sealed) {
+        /* The peer may have closed it meanwhile. */
+        if (!route->ended && route_is_over(route))
+            delete_row(route);
+        if (route->parting == 0)
+            route_end(route);
+        return;
+    }
+    route->parting = at;
+    if (route->chat != NULL)
+        chat_close(route->chat, now_ms(gateway_of(route)), wall_s());
+    queue_unsaid_fail(route);
+    if (!route->settled)
+        sealing_settle(route);
+    route_mark_dirty(route);
+}
+
+void route_parted(struct route *route)
+{
+    route_stop(route);
+    queue_unsaid_fail(route);
+    if (route->parting == 0 || route->ended)
+        return;
+    delete_row(route);
+    route->ended = true;
+}
+
+void route_discard(struct route *route)
+{
+    delete_row(route);
     invite_discard(route);
     route_end(route);
 }

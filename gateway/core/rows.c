@@ -105,6 +105,7 @@ void put_route(struct store_batch *batch, const struct route *route)
         .number_in = route->number_in,
         .confirmed = route->confirmed,
         .closed_by_peer = route->closed_by_peer,
+        .parting = route->parting,
         .created = route->created,
         .last_used = route->last_used,
     };
@@ -452,9 +453,10 @@ static void load_route(void *arg, const struct route_row *row)
     route->salt_next = row->salt_next;
     route->confirmed = row->confirmed;
     route->closed_by_peer = row->closed_by_peer;
+    route->parting = row->parting;
     route->created = row->created;
     route->last_used = row->last_used;
-    if (route_protection(route) > conversation->protection)
+    if (route_lives(route) && route_protection(route) > conversation->protection)
         conversation->protection = route_protection(route);
     DL_APPEND(conversation->routes, route);
     saw_id(loading->gateway, row->id);
@@ -542,7 +544,7 @@ static void load_sent_line(void *arg, const struct line_row *row)
     DL_SEARCH_SCALAR(conversation->routes, route, id, row->route);
     line->number = row->number;
     line->route = row->route;
-    if (route != NULL && route->sealed && !route_is_over(route))
+    if (route != NULL && route->sealed && route_lives(route))
         DL_APPEND(route->unsaid, line);
     else
         DL_APPEND(conversation->unclaimed, line);

@@ -156,6 +156,28 @@ void sealing_settle(struct route *route)
     invite_settled(route);
 }
 
+static void closing_stored(void *arg, const struct error *error)
+{
+    struct route *route = arg;
+    route->pins--;
+    if (error != NULL || route->chat == NULL)
+        return;
+    chat_closing_stored(route->chat, uv_now(gateway_of(route)->loop), clock_wall_ms() / 1000);
+    route_mark_dirty(route);
+    conversations_drain(gateway_of(route));
+}
+
+void sealing_store_closing(struct route *route, const uint64_t *salts, size_t count)
+{
+    struct store_batch *batch = store_begin(gateway_of(route)->store);
+    if (batch == NULL)
+        return;
+    put_route(batch, route);
+    store_put_salts(batch, route->id, salts, count);
+    route->pins++;
+    store_commit(batch, closing_stored, route);
+}
+
 void sealing_closed_by_peer(struct route *route)
 {
     if (route->ended || route->closed_by_peer)
@@ -164,6 +186,8 @@ void sealing_closed_by_peer(struct route *route)
     forget_invite(route);
     buffer_clear(&route->keys_wrapped);
     sealing_settle(route);
+    sealing_store_closing(route, NULL, 0);
+    queue_unsaid_fail(route);
     if (!conversation_has_route(route->conversation))
         queue_fail(route->conversation, "the other side closed the conversation");
 }
@@ -181,12 +205,13 @@ struct lower_write {
     struct standing standing;
     int64_t change;
     int64_t upto; /* routes made later are not meant */
+    int64_t at;   /* Unix ms */
 };
 
 /* Waits for a sealed answer that may never come. */
 static bool waits_for_sealed(const struct route *route)
 {
-    return !route->ended && !route->sealed && route->sealing == CHAT_SEALING_MUST;
+    return route_lives(route) && !route->sealed && route->sealing == CHAT_SEALING_MUST;
 }
 
 static void lower_routes(const struct lower_write *work)
@@ -197,7 +222,7 @@ static void lower_routes(const struct lower_write *work)
         if (route->id > work->upto || route->ended)
             continue;
         if (route->sealed) {
-            route_end(route);
+            route_close(route, work->at);
         } else if (waits_for_sealed(route)) {
             route_stop(route);
             route->sealing = CHAT_SEALING_NEVER;
@@ -245,7 +270,7 @@ static void put_lowered(const struct lower_write *work, struct write *write)
         if (route->ended)
             continue;
         if (route->sealed) {
-            route_delete(route, write->batch);
+            route_put_closed(route, write->batch, work->at);
         } else if (waits_for_sealed(route)) {
             struct route stored = *route;
             stored.sealing = CHAT_SEALING_NEVER;
@@ -259,7 +284,7 @@ static bool may_be_lowered(const struct conversation *conversation)
     const struct route *route;
     bool may = conversation->standing.sealed;
     DL_FOREACH(conversation->routes, route)
-    may |= !route->ended && (route->sealed || waits_for_sealed(route));
+    may |= route_lives(route) && (route->sealed || waits_for_sealed(route));
     return may;
 }
 
@@ -284,6 +309,7 @@ bool do_conversation_lower(struct call *call, struct error **error)
         .standing = conversation_as_asked(conversation).standing,
         .change = write_change(write),
         .upto = call->gateway->last_id,
+        .at = clock_wall_ms(),
     };
     work->standing.sealed = false;
     put_lowered(work, write);

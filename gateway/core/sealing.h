@@ -16,6 +16,8 @@ void sealing_root(struct route *route, struct bytes secret, bool settled);
 void sealing_settle(struct route *route);
 /* The other side has closed a sealed route: its secrets are wiped. */
 void sealing_closed_by_peer(struct route *route);
+/* Stores the route as it is, with the salts of the packet that closed it; then a closing is answered. */
+void sealing_store_closing(struct route *route, const uint64_t *salts, size_t count);
 
 bool do_conversation_lower(struct call *call, struct error **error);
 

@@ -52,12 +52,14 @@ struct route {
     uint64_t number_out, number_in; /* the highest numbers of own and received lines in the store */
     uint64_t number_delivered;      /* of an own line that was delivered at the start */
     bool confirmed, closed_by_peer;
+    int64_t parting; /* sealed: Unix ms when its person closed it; 0: not closed */
     int64_t created, last_used;
     struct chat *chat;  /* NULL while the vault is locked, or the route has ended or is over */
     struct timer timer; /* of gateway->route_timers */
     bool dirty, wanted, ended;
     bool by_person; /* opened just now, and not yet sought */
     bool unsettled; /* settled, but not yet on disk */
+    bool parted;    /* the chat has nothing left to do */
     unsigned pins;  /* commits under way that will speak of it */
     uint64_t *salts;
     size_t salt_count, salt_room; /* loaded, until the chat exists */

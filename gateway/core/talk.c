@@ -29,13 +29,13 @@ static json_t *json_of_route(const struct route *route)
     bool sealed = route_protection(route) == CHAT_SEALED;
     const char *known = route->settled ? "you and the contact; relays see hashes that change every day"
                                        : "you, the contact, and every relay on the way";
-    return json_pack("{s:I,s:s,s:s,s:s,s:b,s:I,s:I}", "id", (json_int_t)route->id, "kind",
+    return json_pack("{s:I,s:s,s:s,s:s,s:b,s:b,s:I,s:I}", "id", (json_int_t)route->id, "kind",
                      sealed                                        ? "sealed"
                      : route_protection(route) == CHAT_UNPROTECTED ? "undecided"
                                                                    : "classic",
                      "role", route->role == CHAT_INVITER ? "inviter" : "guest", "hash_known_to", known,
-                     "confirmed", route->confirmed, "created", (json_int_t)route->created, "last_used",
-                     (json_int_t)route->last_used);
+                     "confirmed", route->confirmed, "parting", route->parting != 0, "created",
+                     (json_int_t)route->created, "last_used", (json_int_t)route->last_used);
 }
 
 /* What a person should know, by what protects the conversation. */
@@ -71,6 +71,17 @@ static size_t not_acknowledged(const struct conversation *conversation)
     return count;
 }
 
+static bool is_parting(const struct conversation *conversation)
+{
+    const struct route *route;
+    DL_FOREACH(conversation->routes, route)
+    {
+        if (!route->ended && !route_is_over(route) && route->parting != 0)
+            return true;
+    }
+    return false;
+}
+
 static json_t *explanation_of(const struct conversation *conversation)
 {
     json_t *list = json_array();
@@ -81,6 +92,10 @@ static json_t *explanation_of(const struct conversation *conversation)
     if (waiting > 0)
         json_array_append_new(list, json_sprintf("%zu %s for the receipt.", waiting,
                                                  waiting == 1 ? "line waits" : "lines wait"));
+    if (is_parting(conversation))
+        json_array_append_new(list,
+                              json_string("A sealed route that was closed here is kept to tell the other "
+                                          "side when it comes, for at most 30 days."));
     return list;
 }
 
@@ -196,7 +211,7 @@ static void conversation_closed(void *arg, const struct error *error)
         DL_FOREACH(conversation->routes, route)
         {
             if (route->created <= work->standing.closed_at)
-                route_end(route);
+                route_close(route, work->standing.closed_at);
         }
         queue_fail(conversation, "you closed the conversation");
         conversation_settle(conversation);
@@ -218,7 +233,7 @@ bool do_conversation_close(struct call *call, struct error **error)
     work->standing.closed_at = clock_wall_ms();
     struct route *route;
     DL_FOREACH(conversation->routes, route)
-    route_delete(route, write->batch);
+    route_put_closed(route, write->batch, work->standing.closed_at);
     commit_then(work, write, conversation_closed);
     return true;
 }

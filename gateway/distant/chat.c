@@ -15,6 +15,7 @@ enum {
 };
 
 static const char no_answer[] = "nobody has answered; asking again from time to time";
+static const char closed_here[] = "closed here";
 static const char asleep[] = "asleep until somebody opens it";
 static const char tunnel_silent[] = "a tunnel is there; waiting for the other side's sealed answer";
 static const char tunnel_there[] = "a tunnel is there; waiting for the other side to answer";
@@ -77,7 +78,10 @@ struct chat *chat_new(const struct chat_options *options, const struct chat_tool
     chat->root_again_at = chat->root_tell_at = chat->search_at = chat->due_at = UINT64_MAX;
     chat->day_offset = random_below(tools->random, DAY_OFFSETS);
     chat->receiver_handed = options->number_stored;
-    chat->reason = waiting_reason(chat);
+    chat->end = options->sealed && options->parting ? END_PARTING : END_NOT;
+    chat->reason = chat->end == END_PARTING ? closed_here : waiting_reason(chat);
+    if (chat->end == END_PARTING)
+        sealed_wipe_offer(chat);
     salts_init(&chat->salts, tools->random);
     chat_clock(chat, now, wall);
     chat_hashes_update(chat);
@@ -130,7 +134,12 @@ bool chat_is_final(const struct chat *chat)
 
 bool chat_is_shut(const struct chat *chat)
 {
-    return chat->closed || chat->over || chat_is_final(chat);
+    return chat->closed || chat->end != END_NOT || chat_is_final(chat);
+}
+
+bool chat_is_deaf(const struct chat *chat)
+{
+    return chat->closed || chat->end == END_OVER || chat_is_final(chat);
 }
 
 bool chat_is_silent(const struct chat *chat)
@@ -274,7 +283,7 @@ static void tell_wish(struct chat *chat)
 void chat_open(struct chat *chat, uint64_t now, int64_t wall)
 {
     chat_clock(chat, now, wall);
-    if (chat_is_final(chat) || chat->over)
+    if (chat_is_final(chat) || chat->end != END_NOT)
         return;
     chat->closed = chat->farewell = false; /* whoever opens again does not leave */
     chat->serving = true;
@@ -350,18 +359,21 @@ void chat_fail_queue(struct chat *chat, const char *reason)
 
 void chat_close(struct chat *chat, uint64_t now, int64_t wall)
 {
-    static const char reason[] = "closed here";
     chat_clock(chat, now, wall);
     if (chat_is_shut(chat))
         return;
-    if (chat->root != ROOT_NONE) {
-        sealed_end(chat, CHAT_NO_TUNNEL, reason);
+    if (chat->root == ROOT_STORED) {
+        sealed_part(chat, closed_here);
+        return;
+    }
+    if (chat->root == ROOT_STORING) {
+        sealed_end(chat, CHAT_NO_TUNNEL, closed_here);
         return;
     }
     chat->closed = chat->farewell = true;
     chat->wanted = chat->looking = false;
-    chat_fail_queue(chat, reason);
-    chat_set_state(chat, CHAT_NO_TUNNEL, reason);
+    chat_fail_queue(chat, closed_here);
+    chat_set_state(chat, CHAT_NO_TUNNEL, closed_here);
     chat_flush(chat);
 }
 
@@ -388,7 +400,7 @@ static bool may_say(const struct chat *chat, struct bytes text, uint64_t number,
         return error_set(error, ERROR_EXPIRED, "this conversation has ended: %s", chat->reason);
     if (chat->closed)
         return error_set(error, ERROR_UNAVAILABLE, "this conversation is closed: open it first");
-    if (chat->over)
+    if (chat->end != END_NOT)
         return error_set(error, ERROR_EXPIRED, "this conversation has ended: %s; make a new invite",
                          chat->reason);
     if (text.size == 0 || memchr(text.data, 0, text.size) != NULL || !utf8_valid(text))
@@ -558,7 +570,7 @@ uint64_t chat_deadline(const struct chat *chat)
     deadline = earlier(deadline, chat_hashes_deadline(chat));
     deadline = earlier(deadline, sealed_root_deadline(chat));
     deadline = earlier(deadline, earlier(chat->search_at, chat->due_at));
-    if (chat->stirred_until != 0 && !chat->over)
+    if (chat->stirred_until != 0)
         deadline = earlier(deadline, chat->stirred_until);
     if (chat->sender != NULL && chat->protection == CHAT_SEALED && chat_best_tunnel(chat) != NULL)
         deadline = earlier(deadline, line_sender_deadline(chat->sender));
@@ -567,6 +579,7 @@ uint64_t chat_deadline(const struct chat *chat)
         deadline = earlier(deadline, chat_silent_at(chat, tunnel));
         deadline = earlier(deadline, tunnel->keep_alive_at);
         deadline = earlier(deadline, sealed_handshake_deadline(tunnel));
+        deadline = earlier(deadline, sealed_end_deadline(chat, tunnel));
         if (tunnel->unfinished.until != 0)
             deadline = earlier(deadline, tunnel->unfinished.until);
     }

@@ -67,6 +67,7 @@ struct chat_options {
     enum chat_sealing sealing;
     bool sealed;               /* the root is stored; then sealing is MUST */
     bool settled;              /* and hash and key of the invite are wiped */
+    bool parting;              /* sealed: closed by its person; only the peer is still to be told */
     uint8_t root[32];          /* S, when sealed */
     uint8_t claim[32];         /* inviter: N of the guest, when sealed and not settled */
     uint8_t context[32];       /* C of SEALED.md §3; zeros: unknown, stays classic; zeros when settled */
@@ -104,6 +105,7 @@ enum chat_output_kind {
                   sealed; `settled`: and wipe hash and key of the invite in the same commit. Then
                   chat_root_stored() */
     CHAT_SETTLED,       /* wipe hash and key of the invite in the store; the offer has ended */
+    CHAT_PARTED,        /* the route has ended and its secrets are wiped: forget it */
     CHAT_CLOSE_TUNNEL,  /* give `tunnel` up */
     CHAT_CONFIRMED,     /* `tunnel` carried its first valid packet (router_confirm); `first`: of the route */
     CHAT_SALTS,         /* store `salt_next` as reserved; packets wait for chat_salts_stored() */
@@ -201,9 +203,12 @@ void chat_salts_stored(struct chat *chat, uint64_t salt_next, uint64_t now, int6
 bool chat_resume(struct chat *chat, uint64_t line, uint64_t number, int64_t time, struct bytes text);
 /* The root of CHAT_ROOT is stored. When this does not come, the same is put out again every 30 s. */
 void chat_root_stored(struct chat *chat, uint64_t now, int64_t wall);
+/* Sealed: CHAT_CLOSED_BY_PEER is stored. Now it is answered, and CHAT_PARTED follows. */
+void chat_closing_stored(struct chat *chat, uint64_t now, int64_t wall);
 
 /* A person opened it. Guest: want a tunnel now. Either role: a closed chat is open again (the owner of an
- * inviter's chat serves the hash again). Does nothing to a refused or expired one. */
+ * inviter's chat serves the hash again). Does nothing to a refused or expired one, nor to a sealed one that
+ * either side has closed. */
 void chat_open(struct chat *chat, uint64_t now, int64_t wall);
 /* Nobody looks and nothing is queued. Classic guest: stop digging and let the tunnels go. Sealed, either
  * role: stop digging, and let the tunnels go that the peer does not want either (SEALED.md §9). Ignored while
@@ -248,7 +253,9 @@ bool chat_set_avatar(struct chat *chat, struct bytes image, struct error **error
 bool chat_set_state_text(struct chat *chat, struct bytes text);
 /* Asks as soon as a tunnel is confirmed, at most once a minute; an answer comes as CHAT_PEER_AVATAR. */
 void chat_request_avatar(struct chat *chat, uint64_t now, int64_t wall);
-/* The person closes: tells the peer (both roles, W-C12), then none is wanted or used. Queued lines fail. */
+/* The person closes: tells the peer (both roles, W-C12), then none is wanted or used. Queued lines fail. A
+ * sealed route parts (SEALED.md §10): it answers for its hashes until the peer was told (CHAT_PARTED), over
+ * restarts (options.parting), or until the owner forgets it. */
 void chat_close(struct chat *chat, uint64_t now, int64_t wall);
 /* Sealed: the gateway stops; the peer need not wait for silence. */
 void chat_leave(struct chat *chat, uint64_t now, int64_t wall);

@@ -61,7 +61,7 @@ static size_t find_needs(struct chat *chat, struct need needs[NEEDS])
 {
     size_t count = 0;
     bool sealed = chat->root == ROOT_STORED, inviter = chat->options.role == CHAT_INVITER;
-    if (chat->over)
+    if (chat->end == END_OVER)
         return 0;
     if (inviter ? chat->serving && !chat->options.settled : chat->asking && !sealed)
         add_need(needs, &count, chat->options.hash, !inviter);
@@ -136,7 +136,7 @@ static void retire(struct chat *chat, const struct need *needs, size_t count)
         }
         if (entry->retired_at == 0)
             entry->retired_at = chat->now;
-        if (chat->over || !in_use(chat, entry) || chat->now - entry->retired_at >= KEPT_MS)
+        if (chat->end == END_OVER || !in_use(chat, entry) || chat->now - entry->retired_at >= KEPT_MS)
             give_up(chat, entry);
     }
 }
@@ -201,7 +201,7 @@ bool chat_hash_mode(const struct chat *chat, const uint8_t hash[SEALED_HASH_SIZE
 
 uint64_t chat_hashes_deadline(const struct chat *chat)
 {
-    uint64_t deadline = chat->root == ROOT_STORED && !chat->over ? chat->day_until : UINT64_MAX;
+    uint64_t deadline = chat->root == ROOT_STORED && chat->end != END_OVER ? chat->day_until : UINT64_MAX;
     for (size_t i = 0; i < chat->hash_count; i++) {
         uint64_t retired = chat->hashes[i].retired_at;
         if (retired != 0 && retired + KEPT_MS < deadline)

@@ -59,6 +59,8 @@ struct chat_tunnel {
     bool claimed;                 /* inviter, offer mode: the guest has shown its claim */
     bool owes_frame;
     bool peer_wants;
+    uint64_t close_at; /* parting: when *closed* is said again */
+    unsigned closed;   /* times that it was said */
     struct chat_tunnel *prev, *next;
 };
 
@@ -91,6 +93,14 @@ enum {
 
 enum chat_root { ROOT_NONE, ROOT_STORING, ROOT_STORED };
 
+/* Of a sealed route (SEALED.md §10). */
+enum chat_end {
+    END_NOT,
+    END_PARTING, /* closed here; the peer is to be told */
+    END_STORING, /* closed by the peer; answered when that is stored */
+    END_OVER,    /* its secrets are gone */
+};
+
 /* An announcement that was answered. */
 struct met_announcement {
     uint64_t print, tunnel;
@@ -112,7 +122,7 @@ struct chat {
     uint64_t looking_until;
     bool closed;   /* by the person */
     bool farewell; /* the closing status is still to be sent */
-    bool over;     /* the sealed route has ended: its secrets are gone */
+    enum chat_end end;
 
     bool peer_keeps_alive;       /* its keep-alives were seen: silence means that it is gone */
     struct chat_tunnel *tunnels; /* oldest first */
@@ -180,7 +190,8 @@ void chat_set_protection(struct chat *chat, enum chat_protection protection);
 /* Works the state out of what there is; `none`: the reason when there is no tunnel and none is looked for. */
 void chat_tell(struct chat *chat, const char *none);
 bool chat_is_final(const struct chat *chat); /* refused or expired */
-bool chat_is_shut(const struct chat *chat);  /* nothing is sent or taken any more, or until it is opened */
+bool chat_is_shut(const struct chat *chat);  /* ended, or closed until it is opened */
+bool chat_is_deaf(const struct chat *chat);  /* and takes no packets */
 /* Nothing of the classic wire leaves or is taken. */
 bool chat_is_silent(const struct chat *chat);
 bool chat_wants(const struct chat *chat);
@@ -275,7 +286,16 @@ void sealed_root_take(struct chat *chat, const uint8_t root[SEALED_ROOT_SIZE]);
 void sealed_root_known(struct chat *chat); /* the guest has it */
 void sealed_root_tick(struct chat *chat);
 uint64_t sealed_root_deadline(const struct chat *chat);
-/* The route ends: lines, hashes, secrets. */
+void sealed_wipe_offer(struct chat *chat);
+
+/* sealed_end.c */
+/* At once: lines, hashes, secrets. */
 void sealed_end(struct chat *chat, enum chat_state state, const char *reason);
 
 #endif
+void sealed_part(struct chat *chat, const char *reason);  /* the person closes */
+void sealed_ended(struct chat *chat, const char *reason); /* the peer has closed */
+/* The flags of a frame that came after the end had begun. */
+void sealed_end_take(struct chat *chat, struct chat_tunnel *tunnel, uint16_t flags);
+void sealed_end_flush(struct chat *chat);
+uint64_t sealed_end_deadline(const struct chat *chat, const struct chat_tunnel *tunnel);

@@ -446,7 +446,7 @@ void chat_receive(struct chat *chat, uint64_t id, struct bytes payload, uint64_t
     chat_clock(chat, now, wall);
     chat_drop_unfinished(chat);
     struct chat_tunnel *tunnel = chat_find_tunnel(chat, id);
-    if (chat_is_shut(chat)) {
+    if (chat_is_deaf(chat)) {
         chat_refuse(chat, tunnel, CHAT_REFUSED_CLOSED);
         return;
     }

@@ -244,6 +244,8 @@ void chat_flush(struct chat *chat)
     struct chat_tunnel *tunnel;
     if (chat->farewell)
         send_farewell(chat);
+    if (chat->end != END_NOT)
+        sealed_end_flush(chat);
     if (chat_is_shut(chat))
         return;
     sealed_flush(chat);

@@ -159,7 +159,7 @@ void chat_tunnel_up(struct chat *chat, uint64_t id, const uint8_t hash[20], bool
     chat_clock(chat, now, wall);
     enum sealed_mode mode;
     struct chat_tunnel *tunnel = NULL;
-    if (!chat_is_shut(chat) && chat_hash_mode(chat, hash, opener, &mode)) {
+    if (!chat_is_deaf(chat) && chat_hash_mode(chat, hash, opener, &mode)) {
         tunnel = chat_find_tunnel(chat, id);
         if (tunnel == NULL)
             tunnel = add_tunnel(chat, id, hash, opener);

@@ -27,8 +27,8 @@ bool sealed_possible(const struct chat *chat)
 {
     static const uint8_t unknown[SEALED_CONTEXT_SIZE];
     if (chat->root == ROOT_STORED)
-        return !chat->over;
-    return chat->options.sealing != CHAT_SEALING_NEVER && !chat->over &&
+        return chat->end != END_OVER;
+    return chat->options.sealing != CHAT_SEALING_NEVER && chat->end != END_OVER &&
            CRYPTO_memcmp(chat->options.context, unknown, sizeof unknown) != 0;
 }
 

@@ -174,8 +174,8 @@ static void go(struct arrival *arrival)
 {
     struct chat *chat = arrival->chat;
     if (arrival->header.flags & SEALED_CLOSED) {
-        sealed_end(
-            chat, CHAT_CLOSED_BY_PEER,
+        sealed_ended(
+            chat,
             chat->root == ROOT_STORED
                 ? "the other side has closed the conversation; a new invite begins another"
                 : "the other side closed it, or somebody else used this invite before; ask for a new one");
@@ -195,11 +195,15 @@ static void take(struct arrival *arrival, struct bytes plain)
     struct chat_tunnel *tunnel = arrival->tunnel;
     bool had_claim = tunnel->claimed;
     if (!claim_is_shown(arrival, plain) || !sealed_parse(plain, &arrival->header, NULL, NULL) ||
-        !take_header(arrival)) {
+        (chat->end == END_NOT && !take_header(arrival))) {
         chat_refuse(chat, arrival->tunnel, CHAT_REFUSED_CONTENT);
         return;
     }
     heard(arrival);
+    if (chat->end != END_NOT) {
+        sealed_end_take(chat, tunnel, arrival->header.flags);
+        return;
+    }
     if (tunnel->claimed && !had_claim)
         sealed_root_offer(chat, tunnel, arrival->claim.data);
     take_flags(arrival);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* How the two agree on the root of a route, and how the route ends (SEALED.md §8, §10). */
+/* How the two agree on the root of a route (SEALED.md §8). */
 #include "distant/chat_internal.h"
 
 #include <openssl/crypto.h>
@@ -50,7 +50,7 @@ void sealed_root_take(struct chat *chat, const uint8_t root[SEALED_ROOT_SIZE])
     put_root(chat);
 }
 
-static void wipe_offer(struct chat *chat)
+void sealed_wipe_offer(struct chat *chat)
 {
     chat->options.settled = true;
     OPENSSL_cleanse(chat->options.key, sizeof chat->options.key);
@@ -63,14 +63,14 @@ void chat_root_stored(struct chat *chat, uint64_t now, int64_t wall)
 {
     struct chat_tunnel *tunnel, *next;
     chat_clock(chat, now, wall);
-    if (chat->root != ROOT_STORING || chat->over)
+    if (chat->root != ROOT_STORING || chat->end != END_NOT)
         return;
     chat->root = ROOT_STORED;
     chat->root_again_at = UINT64_MAX;
     chat->options.sealed = true;
     chat->options.sealing = CHAT_SEALING_MUST;
     if (is_guest(chat))
-        wipe_offer(chat);
+        sealed_wipe_offer(chat);
     else
         chat->root_tell_at = now + TELL_FIRST_MS;
     chat_settle_moved(chat);
@@ -105,7 +105,7 @@ void sealed_root_known(struct chat *chat)
     struct chat_tunnel *tunnel, *next;
     if (chat->root != ROOT_STORED || chat->options.settled || is_guest(chat))
         return;
-    wipe_offer(chat);
+    sealed_wipe_offer(chat);
     chat->root_tell_at = UINT64_MAX;
     chat_put(chat, &(struct chat_output){.kind = CHAT_SETTLED});
     DL_FOREACH_SAFE(chat->tunnels, tunnel, next)
@@ -136,35 +136,4 @@ void sealed_root_tick(struct chat *chat)
 uint64_t sealed_root_deadline(const struct chat *chat)
 {
     return chat->root_again_at < chat->root_tell_at ? chat->root_again_at : chat->root_tell_at;
-}
-
-static void end_lines(struct chat *chat, const char *reason)
-{
-    uint64_t line;
-    while (chat->sender != NULL && line_sender_drain(chat->sender, &line))
-        chat_put(chat,
-                 &(struct chat_output){
-                     .kind = CHAT_DELIVERY, .line = line, .delivery = CHAT_NOT_CONFIRMED, .reason = reason});
-    chat_fail_queue(chat, reason);
-}
-
-void sealed_end(struct chat *chat, enum chat_state state, const char *reason)
-{
-    struct chat_tunnel *tunnel;
-    chat->closed = state == CHAT_NO_TUNNEL;
-    chat->wanted = chat->looking = chat->asking = false;
-    DL_FOREACH(chat->tunnels, tunnel)
-    {
-        if (sealed_talks(tunnel) && state == CHAT_NO_TUNNEL)
-            sealed_send(chat, tunnel, SEALED_CLOSED | SEALED_LEAVE);
-    }
-    end_lines(chat, reason);
-    chat_drop_tunnels(chat);
-    chat->over = true;
-    chat->root_again_at = chat->root_tell_at = chat->search_at = chat->due_at = UINT64_MAX;
-    chat_hashes_update(chat);
-    wipe_offer(chat);
-    OPENSSL_cleanse(chat->options.root, sizeof chat->options.root);
-    OPENSSL_cleanse(chat->options.salt_key, sizeof chat->options.salt_key);
-    chat_set_state(chat, state, reason);
 }

@@ -145,7 +145,7 @@ size_t chat_room(const struct chat *chat, size_t size)
 void chat_void(struct chat *chat, uint64_t number, uint64_t now, int64_t wall)
 {
     chat_clock(chat, now, wall);
-    if (chat->over || chat->sender == NULL)
+    if (chat->sender == NULL)
         return;
     line_sender_void(chat->sender, number);
     due_now(chat);
@@ -396,7 +396,7 @@ void sealed_thin_out(struct chat *chat)
 void sealed_rest(struct chat *chat)
 {
     struct chat_tunnel *tunnel, *next;
-    if (chat->protection != CHAT_SEALED || chat_stays(chat))
+    if (chat->protection != CHAT_SEALED || chat->end != END_NOT || chat_stays(chat))
         return;
     bool left = false;
     chat->asking = chat->looking = false;

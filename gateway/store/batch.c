@@ -128,7 +128,8 @@ void store_put_route(struct store_batch *batch, const struct route_row *row)
         value_blob(row->keys_wrapped), value_number((int64_t)row->salt_next), value_number(row->confirmed),
         value_number(row->closed_by_peer), value_number(row->created), value_number(row->last_used),
         value_text(row->sealing), value_number(row->settled), fixed(row->context, 32),
-        value_number((int64_t)row->number_out), value_number((int64_t)row->number_in));
+        value_number((int64_t)row->number_out), value_number((int64_t)row->number_in),
+        value_number(row->parting));
 }
 
 void store_delete_route(struct store_batch *batch, int64_t account, int64_t id)

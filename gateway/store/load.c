@@ -170,6 +170,7 @@ static void load_route(struct row *row, const struct store_loader *loader, void 
     fixed(row, route.context, sizeof route.context);
     route.number_out = (uint64_t)number(row);
     route.number_in = (uint64_t)number(row);
+    route.parting = number(row);
     route.number_delivered = (uint64_t)number(row);
     if (loader->route != NULL && !row->failed)
         loader->route(arg, &route);
@@ -279,7 +280,7 @@ static const struct {
     {"route",
      "SELECT id, account, conversation, kind, role, invite, hash, keys_wrapped, salt_next, confirmed, "
      "closed_by_peer,"
-     " created, last_used, sealing, settled, context, number_out, number_in,"
+     " created, last_used, sealing, settled, context, number_out, number_in, parting,"
      " coalesce((SELECT number FROM line WHERE line.route = route.id AND direction = 'out' AND number > 0"
      "   AND delivery = 'delivered' ORDER BY number DESC LIMIT 1), 0)"
      " FROM route ORDER BY id",

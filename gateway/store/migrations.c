@@ -253,6 +253,7 @@ static const char third[] =
     " CHECK (number_out BETWEEN 0 AND 0xffffffffffff);"
     "ALTER TABLE route ADD COLUMN number_in INTEGER NOT NULL DEFAULT 0"
     " CHECK (number_in BETWEEN 0 AND 0xffffffffffff);"
+    "ALTER TABLE route ADD COLUMN parting INTEGER NOT NULL DEFAULT 0 CHECK (parting >= 0);"
     "ALTER TABLE line ADD COLUMN number INTEGER NOT NULL DEFAULT 0"
     " CHECK (number = 0 OR (number BETWEEN 1 AND 0xffffffffffff AND route > 0 AND direction <> 'note'));"
     "CREATE UNIQUE INDEX line_number ON line (route, direction, number) WHERE number > 0;"

@@ -5,7 +5,7 @@
 
 #include "store/database.h"
 
-enum { STEPS = 3, PARAMETERS = 18 };
+enum { STEPS = 3, PARAMETERS = 19 };
 
 struct step {
     const char *sql;
@@ -67,7 +67,7 @@ static const struct step operations[OPERATIONS][STEPS] = {
        stored late, when its conversation was removed, would keep its keys and stop the next start. */
     [PUT_ROUTE] =
         {{"INSERT INTO route SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-          " ?14, ?15, ?16, ?17, ?18"
+          " ?14, ?15, ?16, ?17, ?18, ?19"
           " WHERE EXISTS (SELECT 1 FROM conversation WHERE account = ?2 AND id = ?3)"
           " ON CONFLICT (id) DO UPDATE SET conversation = excluded.conversation, kind = excluded.kind,"
           " role = excluded.role, invite = excluded.invite, hash = excluded.hash,"
@@ -76,7 +76,7 @@ static const struct step operations[OPERATIONS][STEPS] = {
           " created = excluded.created, last_used = excluded.last_used,"
           " sealing = excluded.sealing, settled = excluded.settled, context = excluded.context,"
           " number_out = max(number_out, excluded.number_out),"
-          " number_in = max(number_in, excluded.number_in)"
+          " number_in = max(number_in, excluded.number_in), parting = max(parting, excluded.parting)"
           " WHERE account = excluded.account",
           "this route's conversation does not exist, or it is another account's route"}},
     [DELETE_ROUTE] = {{"DELETE FROM route WHERE id = ?2 AND account = ?1", NULL}},

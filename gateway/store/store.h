@@ -112,7 +112,8 @@ struct route_row {
     uint64_t number_out;       /* sealed: highest number of an own line; never lowered by a put */
     uint64_t number_in;        /* highest number of a received one; never lowered by a put */
     uint64_t number_delivered; /* load only: highest number of an own line that is delivered; 0: none */
-    bool confirmed;            /* carried a valid packet once */
+    int64_t parting; /* sealed: Unix ms when its person closed it; never lowered by a put; 0: not closed */
+    bool confirmed;  /* carried a valid packet once */
     bool closed_by_peer;
     int64_t created, last_used;
 };

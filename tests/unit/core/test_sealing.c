@@ -421,16 +421,23 @@ static void classic_routes_end_when_one_is_sealed(void **state)
     assert_history(pair.world, pair.alice, "bob", "delivered sealed\n");
 }
 
+static void await_parted(struct world *world, const struct route *route)
+{
+    while (route->chat != NULL)
+        world_turn(world);
+    assert_true(route->parted);
+}
+
 static void a_closing_wipes_the_root_on_both_sides(void **state)
 {
     struct pair pair;
     sealed_pair(&pair, *state);
     good(pair.world, pair.alice, with("conversation.close", "bob"));
     await_state(pair.world, pair.with_alice, CHAT_CLOSED_BY_PEER);
-    world_quiet(pair.world);
     struct route *route = pair.with_alice->routes;
     assert_true(route_is_over(route));
-    assert_null(route->chat);
+    await_parted(pair.world, route);
+    await_parted(pair.world, pair.with_bob->routes);
     assert_null(route->hashes);
     assert_int_equal(buffer_size(&route->keys_wrapped), 0);
     assert_null(pair.world->gateway->hashes);

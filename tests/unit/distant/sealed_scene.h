@@ -35,9 +35,10 @@ struct road {
     uint64_t last_tunnel;
     struct delivered_packet *packets; /* under way */
     size_t packet_count;
-    bool holds_lines, holds_root, no_tunnels; /* commits are not answered; no tunnel is made */
-    bool drops;                               /* packets vanish */
-    bool forgets;                             /* what is sent is not kept to be looked at */
+    bool holds_lines, holds_root, holds_closing; /* commits are not answered */
+    bool no_tunnels;                             /* no tunnel is made */
+    bool drops;                                  /* packets vanish */
+    bool forgets;                                /* what is sent is not kept to be looked at */
     bool (*loses)(size_t to, struct bytes payload);
     uint64_t stored[2]; /* highest number of a received line */
     struct buffer shown[2];
@@ -143,6 +144,8 @@ static inline void road_commits(size_t side, size_t from)
             one->options.settled = out.settled;
             chat_root_stored(one->chat, one->now, wall_of(side));
         }
+        if (out.kind == CHAT_STATE_CHANGED && out.state == CHAT_CLOSED_BY_PEER && !road.holds_closing)
+            chat_closing_stored(one->chat, one->now, wall_of(side));
         if (out.kind == CHAT_SETTLED)
             one->options.settled = road.settled[side] = true;
         if (out.kind == CHAT_LINE && out.number != 0 && !road.holds_lines) {
