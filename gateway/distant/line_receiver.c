@@ -128,17 +128,27 @@ bool line_receiver_take(struct line_receiver *receiver, uint64_t number, int64_t
     return true;
 }
 
+static void drop_between(struct line_receiver *receiver, uint64_t above, uint64_t last)
+{
+    for (size_t i = 0; i < receiver->capacity; i++) {
+        struct slot *slot = &receiver->slots[i];
+        if (slot->number > above && slot->number <= last)
+            drop(receiver, slot);
+    }
+    shrink(receiver);
+}
+
 void line_receiver_base(struct line_receiver *receiver, uint64_t base)
 {
     if (base == 0 || base - 1 <= receiver->handed || base - 1 <= receiver->lost)
         return;
     receiver->lost = base - 1;
-    for (size_t i = 0; i < receiver->capacity; i++) {
-        struct slot *slot = &receiver->slots[i];
-        if (slot->number > receiver->handed && slot->number <= receiver->lost)
-            drop(receiver, slot);
-    }
-    shrink(receiver);
+    drop_between(receiver, receiver->handed, receiver->lost);
+}
+
+void line_receiver_forget_early(struct line_receiver *receiver)
+{
+    drop_between(receiver, receiver->handed, UINT64_MAX);
 }
 
 bool line_receiver_next(struct line_receiver *receiver, struct received_line *out)

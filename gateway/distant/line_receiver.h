@@ -30,6 +30,9 @@ void line_receiver_free(struct line_receiver *receiver);
 bool line_receiver_take(struct line_receiver *receiver, uint64_t number, int64_t time, struct bytes text);
 /* The sender says that it will send nothing below `base` again. To be told before the lines of its frame. */
 void line_receiver_base(struct line_receiver *receiver, uint64_t base);
+/* Forgets what came early. To be told when the last tunnel has gone: the sender sends it again, unless it is
+ * another life of the sender, whose lines with these numbers are others. */
+void line_receiver_forget_early(struct line_receiver *receiver);
 /* The next line to be stored, in order, each once; false: none. A gap that `base` closed without a line of
  * its own comes as a void with `missing`. */
 bool line_receiver_next(struct line_receiver *receiver, struct received_line *out);

@@ -218,6 +218,26 @@ static void base_does_not_overtake_a_commit(void **state)
     line_receiver_free(receiver);
 }
 
+static void what_is_early_goes_with_the_last_tunnel(void **state)
+{
+    (void)state;
+    struct line_receiver *receiver = line_receiver_new(0);
+    assert_true(take(receiver, 1, "one"));
+    assert_hands(receiver, 1, "one");
+    assert_true(take(receiver, 3, "of the lost life"));
+    line_receiver_forget_early(receiver);
+    assert_true(take(receiver, 2, "two"));
+    assert_hands(receiver, 2, "two");
+    assert_nothing(receiver);
+    line_receiver_stored(receiver, 1);
+    assert_true(take(receiver, 3, "three"));
+    assert_hands(receiver, 3, "three");
+    line_receiver_stored(receiver, 2);
+    line_receiver_stored(receiver, 3);
+    assert_int_equal(line_receiver_ack(receiver), 3);
+    line_receiver_free(receiver);
+}
+
 static void numbers_may_leap_to_their_end(void **state)
 {
     (void)state;
@@ -245,6 +265,7 @@ int main(void)
         cmocka_unit_test(a_gap_is_closed_by_the_next_line),
         cmocka_unit_test(a_gap_without_a_line_is_a_void),
         cmocka_unit_test(base_does_not_overtake_a_commit),
+        cmocka_unit_test(what_is_early_goes_with_the_last_tunnel),
         cmocka_unit_test(numbers_may_leap_to_their_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -457,7 +457,8 @@ static void maybe_restore(struct world *world, size_t step)
         stored_copy(&gateway->stored, &world->backup);
         gateway->restored = true;
         while (other->chat != NULL && (gateway_apply(other, false) || gateway_answer_next(other)))
-            continue; /* a commit is quicker than a person with a backup */
+            continue; /* a commit is quicker than a person with a backup, and so is silence */
+        pass_time(world, 120000);
     }
 }
 
