@@ -315,6 +315,7 @@ void chat_sleep(struct chat *chat, uint64_t now)
     if (!may_seek(chat))
         return;
     if (chat->protection == CHAT_SEALED || any_talks(chat)) {
+        chat->stirred_until = now + CHAT_STIRRED_MS;
         tell_wish(chat);
         sealed_rest(chat);
         chat_flush(chat);

@@ -73,6 +73,7 @@ void chat_root_stored(struct chat *chat, uint64_t now, int64_t wall)
         sealed_wipe_offer(chat);
     else
         chat->root_tell_at = now + TELL_FIRST_MS;
+    chat->stirred_until = now + CHAT_STIRRED_MS;
     chat_settle_moved(chat);
     DL_FOREACH_SAFE(chat->tunnels, tunnel, next)
     {
