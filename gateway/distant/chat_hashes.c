@@ -7,7 +7,7 @@
 #include "base/map.h"
 #include "wire/sealed.h"
 
-enum { DAY = 86400 };
+enum { DAY = 86400, LOOK_S = 3600 /* a clock may have been set, or have run on while the machine slept */ };
 static const uint64_t KEPT_MS = 12 * 3600 * 1000; /* SEALED.md §8 */
 
 /* A hash that is needed now. */
@@ -38,8 +38,9 @@ static void update_day(struct chat *chat)
     uint64_t seconds = shifted < 0 ? 0 : (uint64_t)shifted;
     if (chat->day == seconds / DAY && chat->now < chat->day_until)
         return;
+    uint64_t left = DAY - seconds % DAY;
     chat->day = seconds / DAY;
-    chat->day_until = chat->now + (DAY - seconds % DAY) * 1000;
+    chat->day_until = chat->now + (left < LOOK_S ? left : LOOK_S) * 1000;
 }
 
 static void add_need(struct need *needs, size_t *count, const uint8_t *hash, bool sought)
@@ -175,7 +176,10 @@ static void update(struct chat *chat, bool again, bool urgent)
 
 void chat_hashes_update(struct chat *chat)
 {
+    size_t tunnels = chat->tunnel_count;
     update(chat, false, false);
+    if (chat->tunnel_count < tunnels)
+        chat_tell_loss(chat, NULL);
 }
 
 void chat_hashes_seek(struct chat *chat, bool urgent)

@@ -151,6 +151,7 @@ struct chat {
     uint64_t receiver_handed;       /* highest number given to the owner */
     uint64_t line_tunnel;           /* lines go through it; 0: none yet */
     unsigned repetitions;           /* of the timer, without anything acknowledged */
+    bool behind;                    /* CHAT_BEHIND was put out */
     uint64_t due_at;                /* lines or acknowledgements that leave together */
     bool owes_ack;
     uint64_t ack_tunnel;
@@ -268,6 +269,7 @@ bool sealed_send(struct chat *chat, struct chat_tunnel *tunnel, uint16_t flags);
 bool sealed_ask(struct chat *chat, struct chat_tunnel *tunnel);
 void sealed_flush(struct chat *chat);
 void sealed_leave(struct chat *chat, struct chat_tunnel *tunnel); /* says so and gives it up */
+size_t sealed_talking(const struct chat *chat);                   /* tunnels */
 /* Leaves what nobody wants, or is too many. */
 void sealed_thin_out(struct chat *chat);
 bool sealed_lines_start(struct chat *chat); /* makes sender and receiver; false without memory */
@@ -280,6 +282,10 @@ bool sealed_take_frame(struct chat *chat, struct chat_tunnel *tunnel, struct byt
 
 void sealed_hand_lines(struct chat *chat); /* to the owner, in order */
 
+/* sealed_text.c: what is shown of a foreign text, `text` itself or in `room`, whose ceiling it keeps to: no
+ * control character but \n and \t, as on the classic wire. Nothing becomes empty. False without memory. */
+bool sealed_show(struct bytes *shown, struct buffer *room, struct bytes text);
+
 /* sealed_root.c */
 void sealed_root_offer(struct chat *chat, struct chat_tunnel *tunnel, const uint8_t claim[SEALED_CLAIM_SIZE]);
 void sealed_root_take(struct chat *chat, const uint8_t root[SEALED_ROOT_SIZE]);
@@ -291,11 +297,11 @@ void sealed_wipe_offer(struct chat *chat);
 /* sealed_end.c */
 /* At once: lines, hashes, secrets. */
 void sealed_end(struct chat *chat, enum chat_state state, const char *reason);
-
-#endif
 void sealed_part(struct chat *chat, const char *reason);  /* the person closes */
 void sealed_ended(struct chat *chat, const char *reason); /* the peer has closed */
 /* The flags of a frame that came after the end had begun. */
 void sealed_end_take(struct chat *chat, struct chat_tunnel *tunnel, uint16_t flags);
 void sealed_end_flush(struct chat *chat);
 uint64_t sealed_end_deadline(const struct chat *chat, const struct chat_tunnel *tunnel);
+
+#endif

@@ -37,6 +37,9 @@ void chat_drop_tunnel(struct chat *chat, struct chat_tunnel *tunnel)
     }
     sealed_tunnel_wipe(&tunnel->seal);
     free(tunnel);
+    /* The peer may begin another life: what came early in this one is sent again, or was lost. */
+    if (chat->receiver != NULL && chat_best_tunnel(chat) == NULL)
+        line_receiver_forget_early(chat->receiver);
 }
 
 void chat_drop_tunnels(struct chat *chat)
@@ -161,14 +164,13 @@ void chat_tunnel_up(struct chat *chat, uint64_t id, const uint8_t hash[20], bool
     struct chat_tunnel *tunnel = NULL;
     if (!chat_is_deaf(chat) && chat_hash_mode(chat, hash, opener, &mode)) {
         tunnel = chat_find_tunnel(chat, id);
-        if (tunnel == NULL)
-            tunnel = add_tunnel(chat, id, hash, opener);
+        if (tunnel == NULL && (tunnel = add_tunnel(chat, id, hash, opener)) != NULL)
+            tunnel->mode = mode;
     }
     if (tunnel == NULL) {
         chat_put(chat, &(struct chat_output){.kind = CHAT_CLOSE_TUNNEL, .tunnel = id});
         return;
     }
-    tunnel->mode = mode;
     if (!sealed_talks(tunnel))
         tunnel->heard_at = now;
     if (!chat_is_silent(chat)) {
@@ -226,7 +228,7 @@ void chat_pause_search(struct chat *chat, const struct chat_tunnel *tunnel)
         chat->search_pause = 0;
         return;
     }
-    if (chat->tunnel_count > 1 || !chat->asking)
+    if (sealed_talking(chat) > 1 || !chat->asking)
         return;
     uint64_t pause = chat->search_pause == 0 ? SEARCH_PAUSE_MS : 2 * chat->search_pause;
     chat->search_pause = pause < SEARCH_PAUSE_MOST_MS ? pause : SEARCH_PAUSE_MOST_MS;

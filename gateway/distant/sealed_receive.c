@@ -12,7 +12,8 @@ struct arrival {
     struct chat *chat;
     struct chat_tunnel *tunnel;
     struct sealed_header header;
-    struct bytes claim, root;
+    struct bytes claim;
+    struct sealed_record avatar, state_text; /* the last of each counts; type 0: none */
     bool newest, ended;
 };
 
@@ -64,15 +65,34 @@ static void take_record(void *arg, const struct sealed_record *record)
         }
         break;
     case SEALED_STATE_TEXT:
-        chat_put(chat, &(struct chat_output){
-                           .kind = CHAT_STATE_TEXT, .tunnel = arrival->tunnel->id, .text = record->text});
+        arrival->state_text = *record;
         break;
     case SEALED_AVATAR:
-        take_avatar(arrival, record->text);
+        arrival->avatar = *record;
         break;
     default:
         break;
     }
+}
+
+static void take_state_text(const struct arrival *arrival, struct bytes text)
+{
+    struct buffer room = buffer_make(CHAT_STATE_TEXT_LIMIT);
+    struct bytes shown;
+    if (sealed_show(&shown, &room, text))
+        chat_put(arrival->chat, &(struct chat_output){
+                                    .kind = CHAT_STATE_TEXT, .tunnel = arrival->tunnel->id, .text = shown});
+    buffer_free(&room);
+}
+
+/* Thousands of small records fit into a frame: what they ask for is done once. */
+static void take_records(struct arrival *arrival, struct bytes plain)
+{
+    sealed_parse(plain, &arrival->header, take_record, arrival);
+    if (arrival->avatar.type != 0)
+        take_avatar(arrival, arrival->avatar.text);
+    if (arrival->state_text.type != 0)
+        take_state_text(arrival, arrival->state_text.text);
 }
 
 static void tell_delivered(struct chat *chat)
@@ -91,10 +111,13 @@ static bool take_header(struct arrival *arrival)
     if (chat->root != ROOT_STORED || !sealed_lines_start(chat))
         return true;
     uint64_t base = line_sender_base(chat->sender), assigned = line_sender_assigned(chat->sender);
-    if (!line_sender_ack(chat->sender, header->ack, chat->now))
+    /* A store that is behind is so from its start: it learns that once. */
+    if ((header->ack > assigned && chat->behind) || !line_sender_ack(chat->sender, header->ack, chat->now))
         return false;
-    if (header->ack > assigned)
+    if (header->ack > assigned) {
+        chat->behind = true;
         chat_put(chat, &(struct chat_output){.kind = CHAT_BEHIND});
+    }
     if (line_sender_base(chat->sender) != base)
         chat->repetitions = 0;
     tell_delivered(chat);
@@ -133,11 +156,32 @@ static bool claim_is_shown(struct arrival *arrival, struct bytes plain)
         !bytes_equal_secret(arrival->claim, bytes_of(chat->options.claim, SEALED_CLAIM_SIZE))) {
         sealed_send(chat, tunnel, SEALED_CLOSED | SEALED_LEAVE);
         chat_give_up(chat, tunnel);
+        chat_tell_loss(chat, NULL);
         arrival->tunnel = NULL;
         return false;
     }
     tunnel->claimed = true;
     return true;
+}
+
+/* As far off as the classic wire allows: a clock that is wrong cannot hold up a line, nor date it at will. */
+static int64_t shown_time(const struct chat *chat, int64_t time)
+{
+    enum { DAY = 86400 };
+    int64_t first = (chat->options.route_created - DAY) * 1000, last = (chat->wall + DAY) * 1000;
+    return time > last ? last : time < first ? first : time;
+}
+
+static bool hand_line(struct chat *chat, const struct received_line *line)
+{
+    struct buffer room = buffer_make(CHAT_LINE_LIMIT);
+    struct chat_output out = {.kind = CHAT_LINE,
+                              .time = shown_time(chat, line->time),
+                              .number = line->number,
+                              .missing = line->missing};
+    bool handed = sealed_show(&out.text, &room, line->text) && chat_put(chat, &out);
+    buffer_free(&room);
+    return handed;
 }
 
 void sealed_hand_lines(struct chat *chat)
@@ -146,11 +190,7 @@ void sealed_hand_lines(struct chat *chat)
     if (chat->protection != CHAT_SEALED || chat->receiver == NULL)
         return;
     while (line_receiver_next(chat->receiver, &line)) {
-        if (chat_put(chat, &(struct chat_output){.kind = CHAT_LINE,
-                                                 .text = line.text,
-                                                 .time = line.time,
-                                                 .number = line.number,
-                                                 .missing = line.missing}))
+        if (hand_line(chat, &line))
             continue;
         line_receiver_failed(chat->receiver, line.number);
         break;
@@ -207,7 +247,7 @@ static void take(struct arrival *arrival, struct bytes plain)
     if (tunnel->claimed && !had_claim)
         sealed_root_offer(chat, tunnel, arrival->claim.data);
     take_flags(arrival);
-    sealed_parse(plain, &arrival->header, take_record, arrival);
+    take_records(arrival, plain);
     sealed_hand_lines(chat);
     go(arrival);
     if (arrival->ended)

@@ -334,7 +334,7 @@ void sealed_lines_tick(struct chat *chat)
         move_lines(chat);
 }
 
-static size_t talking(const struct chat *chat)
+size_t sealed_talking(const struct chat *chat)
 {
     const struct chat_tunnel *tunnel;
     size_t count = 0;
@@ -389,7 +389,7 @@ void sealed_thin_out(struct chat *chat)
         if (tunnel->mode == SEALED_OFFER && (rooted || !sealed_talks(tunnel)))
             sealed_leave(chat, tunnel);
     }
-    while (talking(chat) > TUNNELS)
+    while (sealed_talking(chat) > TUNNELS)
         sealed_leave(chat, worst(chat));
 }
 

@@ -112,7 +112,7 @@ static enum sealed_opening open_with(struct sealed_channel *channel, struct seal
     uint64_t counter;
     if (!channel->there || !sealed_frame_open(cipher, out, &channel->keys.peer, &counter, frame))
         return SEALED_OPENS_NOT;
-    if (!is_new(channel, counter)) {
+    if (counter >= SPENT_FRAMES || !is_new(channel, counter)) {
         buffer_clear(out);
         return SEALED_OPENED_BEFORE;
     }

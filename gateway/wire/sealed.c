@@ -57,7 +57,7 @@ static bool record_read(struct sealed_record *out, uint8_t type, struct bytes bo
         return true;
     if (body.size < form->head || body.size - form->head > form->most)
         return false;
-    out->text = bytes_of(body.data + form->head, body.size - form->head);
+    out->text = form->head > 0 ? bytes_of(body.data + form->head, body.size - form->head) : body;
     if (type != SEALED_LINE)
         return true;
     struct reader reader = reader_of(body);
@@ -143,7 +143,9 @@ bool sealed_parse(struct bytes plain, struct sealed_header *header,
         (plain.size - SEALED_HEADER_SIZE) % SEALED_STEP != 0)
         return false;
     struct reader reader = reader_of(plain);
-    struct sealed_header read = {.flags = read_u16(&reader), .ack = read_u48(&reader)};
+    struct sealed_header read = {0};
+    read.flags = read_u16(&reader);
+    read.ack = read_u48(&reader);
     if (read_u16(&reader) != 0)
         return false;
     read.base = read_u48(&reader);

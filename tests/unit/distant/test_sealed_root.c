@@ -128,10 +128,13 @@ static void days_pass(void **state)
                     chat_deadline(chat_of(side)) > road.ends[side].now);
     }
     road_clear();
-    uint64_t due = chat_deadline(chat_of(GUEST));
-    road_pass(due - road.ends[GUEST].now - 1);
-    assert_int_equal(road.ends[GUEST].count, 0);
-    road_pass(1);
+    for (unsigned hours = 0; road.ends[GUEST].count == 0; hours++) { /* it looks at the clock */
+        assert_true(hours < 25);
+        uint64_t due = chat_deadline(chat_of(GUEST));
+        road_pass(due - road.ends[GUEST].now - 1);
+        assert_int_equal(road.ends[GUEST].count, 0);
+        road_pass(1);
+    }
     assert_int_equal(end_count(&road.ends[GUEST], CHAT_SERVE), 1);
     assert_int_equal(end_count(&road.ends[GUEST], CHAT_UNSERVE), 1);
     assert_int_equal(end_count(&road.ends[GUEST], CHAT_WANT), 0);
