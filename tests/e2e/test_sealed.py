@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from urllib.parse import parse_qs, urlsplit
 
-from harness import (can_talk, chain, conversation, friends_up, lines_of, meet, run, state_of, texts, wait_equal,
+from harness import (LONG, can_talk, chain, conversation, friends_up, lines_of, meet, run, state_of, texts, wait_equal,
                      wait_for)
 from hostile import VECTORS
 from irc import Irc
@@ -54,8 +54,10 @@ def opened(link, key):
     with tempfile.TemporaryDirectory(prefix="rg-") as home:
         gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", ""]
         subprocess.run([*gpg, "--import"], input=key.encode(), check=True, capture_output=True)
-        plain = subprocess.run([*gpg, "--decrypt"], input=base64.b64decode(blob + "=" * (-len(blob) % 4)), check=True,
-                               capture_output=True).stdout
+        blob = base64.b64decode(blob + "=" * (-len(blob) % 4))
+        # Seen one time in forty: the agent does not know at once what was imported.
+        plain = wait_for("the invite is decrypted", lambda: subprocess.run([*gpg, "--decrypt"], input=blob,
+                                                                           capture_output=True).stdout)
         subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=True)
     return plain[:20], plain[20:36]
 
@@ -175,18 +177,20 @@ def sleeps_and_is_woken():
     irc.close()
     for gateway, account, handle in ((a, "alice", at_a), (c, "carol", at_c)):
         gateway.do("contact.set", account=account, contact=handle, presence="open")
-    for gateway, account, handle, word in ((a, "alice", at_a, "A wakes"), (c, "carol", at_c, "C wakes"),
-                                           (a, "alice", at_a, "A wakes a gateway that was started asleep")):
-        for end, name, its in ((a, "alice", at_a), (c, "carol", at_c)):
-            shown = wait_for(f"{end.name} sleeps", lambda: (lambda it: it["tunnels"] == 0 and it)(
-                conversation(end, name, its)), 60)
-            assert shown["state"] == "no tunnel" and "asleep" in shown["reason"], shown
-        if "started" in word:
+    # A tunnel stays for a minute after a line; who was started anew has none, and looks for none.
+    for gateway, account, handle, word in ((a, "alice", at_a, "A wakes C"), (c, "carol", at_c, "C wakes A"),
+                                           *([(a, "alice", at_a, "A wakes C after a minute")] if LONG else [])):
+        if "minute" not in word:
             for end in (a, c):
                 assert end.stop() == 0
+            for end in (a, c):
                 end.start()
                 friends_up(end, 1)
-                friends_up(b, 2)
+            friends_up(b, 2)
+        for end, name, its in ((a, "alice", at_a), (c, "carol", at_c)):
+            shown = wait_for(f"{end.name} sleeps", lambda: (lambda it: it["tunnels"] == 0 and it)(
+                conversation(end, name, its)), 90)
+            assert shown["state"] == "no tunnel" and "asleep" in shown["reason"], shown
         gateway.do("say", account=account, conversation=handle, text=word)
         far = (c, "carol", at_c) if gateway is a else (a, "alice", at_a)
         wait_for(f"{word}", lambda: texts(*far)[-1:] == [word], 60)
