@@ -186,6 +186,17 @@ void store_set_delivery(struct store_batch *batch, int64_t account, int64_t seq,
         value_text(reason), value_number(route), value_number(change));
 }
 
+void store_set_delivered(struct store_batch *batch, int64_t account, int64_t first, int64_t last,
+                         int64_t change)
+{
+    if (first < 1 || last < first) {
+        refuse(batch, "no lines were delivered");
+        return;
+    }
+    ADD(batch, SET_DELIVERED, value_number(account), value_number(first), value_number(last),
+        value_number(change), value_number(change + (last - first)));
+}
+
 void store_put_salts(struct store_batch *batch, int64_t route, const uint64_t *salts, size_t count)
 {
     for (size_t i = 0; i < count && !batch->operations.failed; i++)

@@ -5,19 +5,41 @@
 
 #include "store/database.h"
 
-enum { STEPS = 3, PARAMETERS = 19 };
+enum { STEPS = 3, PARAMETERS = 19, MARKS_KEPT = 16 };
+
+/* Values that every line raises, in rows that many lines share. Within a transaction they are written when
+ * they are met first, which shows that the row is there, and once at its end. */
+enum mark { NO_MARK, MARK_CONVERSATION, MARK_COUNTER, MARK_NUMBER_OUT, MARK_NUMBER_IN, MARKS };
 
 struct step {
     const char *sql;
-    const char
-        *needs; /* said as ERROR_NOT_FOUND when the statement finds or changes no row; NULL: may do nothing */
+    /* Said as ERROR_NOT_FOUND when the statement finds or changes no row, or fewer than its range has; NULL:
+     * may do nothing. */
+    const char *needs;
+    enum mark mark;       /* instead of sql */
+    uint8_t parameter[4]; /* two of its key, two values; 0: none */
+    uint8_t range[2];     /* first and last of the rows that it changes; 0: one row */
 };
 
-#define RAISE_CHANGE(parameter)                                                                              \
+/* ?1 and ?2 are the key, ?3 and ?4 the values. */
+static const struct step marks[MARKS] = {
+    [MARK_CONVERSATION] =
+        {"UPDATE conversation SET last_seq = max(last_seq, ?3) WHERE account = ?1 AND id = ?2",
+         "the conversation of this line does not exist"},
+    [MARK_COUNTER] = {"UPDATE counter SET last_seq = max(last_seq, ?3), last_change = max(last_change, ?4)"
+                      " WHERE account = ?1",
+                      NULL},
+    [MARK_NUMBER_OUT] = {"UPDATE route SET number_out = max(number_out, ?3) WHERE id = ?1",
+                         "this route does not exist"},
+    [MARK_NUMBER_IN] = {"UPDATE route SET number_in = max(number_in, ?3) WHERE id = ?1",
+                        "this route does not exist"},
+};
+
+#define RAISE(...)                                                                                           \
     {                                                                                                        \
-        "UPDATE counter SET last_change = " parameter " WHERE account = ?1 AND last_change < " parameter,    \
-            NULL                                                                                             \
+        .mark = __VA_ARGS__                                                                                  \
     }
+#define RAISE_CHANGE(number) RAISE(MARK_COUNTER, .parameter = {1, 0, 0, number})
 
 static const struct step operations[OPERATIONS][STEPS] = {
     [PUT_NODE] = {{"INSERT OR REPLACE INTO node VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)", NULL}},
@@ -49,7 +71,7 @@ static const struct step operations[OPERATIONS][STEPS] = {
           " fingerprint = excluded.fingerprint, key_block = excluded.key_block,"
           " presence = excluded.presence, created = excluded.created, change = excluded.change",
           NULL},
-         RAISE_CHANGE("?9")},
+         RAISE_CHANGE(9)},
 
     [PUT_CONVERSATION] =
         {{"INSERT INTO conversation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
@@ -60,7 +82,7 @@ static const struct step operations[OPERATIONS][STEPS] = {
           " created = excluded.created, change = excluded.change,"
           " sealed = excluded.sealed",
           NULL},
-         RAISE_CHANGE("?11")},
+         RAISE_CHANGE(11)},
 
     /* A salt's number must never come back, so salt_next is not lowered (protocol 00 19); nor a line's.
        A route that is
@@ -83,21 +105,23 @@ static const struct step operations[OPERATIONS][STEPS] = {
 
     [PUT_INVITE] =
         {{"INSERT OR REPLACE INTO invite VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)", NULL},
-         RAISE_CHANGE("?12")},
+         RAISE_CHANGE(12)},
 
     [PUT_CLIENT] = {{"INSERT OR REPLACE INTO client VALUES (?1, ?2, ?3, ?4, ?5, ?6)", NULL}},
     [DELETE_CLIENT] = {{"DELETE FROM client WHERE account = ?1 AND name = ?2", NULL}},
 
-    [PUT_LINE] = {{"UPDATE conversation SET last_seq = max(last_seq, ?2) WHERE account = ?1 AND id = ?3",
-                   "the conversation of this line does not exist"},
+    [PUT_LINE] = {RAISE(MARK_CONVERSATION, .parameter = {1, 3, 2}),
                   {"INSERT INTO line VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)", NULL},
-                  {"UPDATE counter SET last_seq = max(last_seq, ?2), last_change = max(last_change, ?12)"
-                   " WHERE account = ?1",
-                   NULL}},
+                  RAISE(MARK_COUNTER, .parameter = {1, 0, 2, 12})},
     [SET_DELIVERY] = {{"UPDATE line SET delivery = ?3, reason = ?4, route = ?5, change = ?6"
                        " WHERE account = ?1 AND seq = ?2",
                        "this line does not exist"},
-                      RAISE_CHANGE("?6")},
+                      RAISE_CHANGE(6)},
+    /* The route stays: an index holds it. */
+    [SET_DELIVERED] = {{"UPDATE line SET delivery = 'delivered', reason = '', change = ?4 + seq - ?2"
+                        " WHERE account = ?1 AND seq BETWEEN ?2 AND ?3",
+                        "a line of these does not exist", .range = {2, 3}},
+                       RAISE_CHANGE(5)},
 
     [PUT_SALT] = {{"SELECT 1 FROM route WHERE id = ?1", "the route of this salt does not exist"},
                   {"INSERT OR IGNORE INTO salt VALUES (?1, ?2)", NULL}},
@@ -107,26 +131,38 @@ static const struct step operations[OPERATIONS][STEPS] = {
     [SET_NUMBER] = {{"UPDATE line SET delivery = 'sent', reason = '', route = ?3, number = ?4, change = ?5"
                      " WHERE account = ?1 AND seq = ?2 AND direction = 'out' AND delivery = 'queued'",
                      "this line does not exist, or is not queued"},
-                    RAISE_CHANGE("?5")},
-    [RAISE_NUMBER_OUT] = {{"UPDATE route SET number_out = max(number_out, ?2) WHERE id = ?1",
-                           "this route does not exist"}},
-    [RAISE_NUMBER_IN] = {{"UPDATE route SET number_in = max(number_in, ?2) WHERE id = ?1",
-                          "this route does not exist"}},
+                    RAISE_CHANGE(5)},
+    [RAISE_NUMBER_OUT] = {RAISE(MARK_NUMBER_OUT, .parameter = {1, 0, 2})},
+    [RAISE_NUMBER_IN] = {RAISE(MARK_NUMBER_IN, .parameter = {1, 0, 2})},
 
     [REMOVE_CONTACT] = {{"DELETE FROM contact WHERE account = ?1 AND id = ?2", NULL},
                         {"INSERT OR IGNORE INTO gone VALUES (?1, 'contact', ?2, ?3)", NULL},
-                        RAISE_CHANGE("?3")},
+                        RAISE_CHANGE(3)},
     [REMOVE_CONVERSATION] = {{"DELETE FROM conversation WHERE account = ?1 AND id = ?2", NULL},
                              {"INSERT OR IGNORE INTO gone VALUES (?1, 'conversation', ?2, ?3)", NULL},
-                             RAISE_CHANGE("?3")},
+                             RAISE_CHANGE(3)},
     [REMOVE_INVITE] = {{"DELETE FROM invite WHERE account = ?1 AND id = ?2", NULL},
                        {"INSERT OR IGNORE INTO gone VALUES (?1, 'invite', ?2, ?3)", NULL},
-                       RAISE_CHANGE("?3")},
+                       RAISE_CHANGE(3)},
+};
+
+/* Those that leave every marked row where it is. */
+static const bool keeps_marks[OPERATIONS] = {
+    [PUT_LINE] = true,      [SET_DELIVERY] = true, [SET_DELIVERED] = true,    [PUT_SALT] = true,
+    [SET_SALT_NEXT] = true, [SET_NUMBER] = true,   [RAISE_NUMBER_OUT] = true, [RAISE_NUMBER_IN] = true,
+};
+
+struct marked {
+    enum mark mark;
+    int64_t key[2], value[2];
+    bool raised; /* above what was written */
 };
 
 struct statements {
     sqlite3 *database;
-    sqlite3_stmt *kept[OPERATIONS][STEPS];
+    sqlite3_stmt *kept[OPERATIONS][STEPS], *marks[MARKS];
+    struct marked marked[MARKS_KEPT];
+    size_t marked_count;
     bool wiped;
 };
 
@@ -153,12 +189,24 @@ void statements_free(struct statements *statements)
     for (size_t i = 0; i < OPERATIONS; i++)
         for (size_t j = 0; j < STEPS; j++)
             sqlite3_finalize(statements->kept[i][j]);
+    for (size_t i = 0; i < MARKS; i++)
+        sqlite3_finalize(statements->marks[i]);
     free(statements);
 }
 
-static bool run_step(sqlite3 *database, sqlite3_stmt *statement, const struct step *step,
+static bool changed_all(sqlite3 *database, const struct step *step, const struct value *values)
+{
+    int64_t wanted =
+        step->range[0] > 0 ? values[step->range[1] - 1].number - values[step->range[0] - 1].number + 1 : 1;
+    return sqlite3_changes(database) >= wanted;
+}
+
+static bool run_step(sqlite3 *database, sqlite3_stmt **kept, const struct step *step,
                      const struct value *values, int count, struct error **error)
 {
+    if (*kept == NULL && (*kept = database_prepare(database, step->sql, error)) == NULL)
+        return false;
+    sqlite3_stmt *statement = *kept;
     int used = sqlite3_bind_parameter_count(statement);
     int code = used <= count ? SQLITE_OK : SQLITE_RANGE;
     for (int i = 0; i < used && code == SQLITE_OK; i++)
@@ -169,22 +217,78 @@ static bool run_step(sqlite3 *database, sqlite3_stmt *statement, const struct st
     bool done = code == SQLITE_ROW || code == SQLITE_DONE;
     if (!done)
         database_failed(database, error);
-    else if (step->needs != NULL && code == SQLITE_DONE && sqlite3_changes(database) == 0)
+    else if (step->needs != NULL && code == SQLITE_DONE && !changed_all(database, step, values))
         done = error_set(error, ERROR_NOT_FOUND, "%s", step->needs);
+    /* What is bound stays bound: the next use binds it all anew, and reads nothing before. */
     sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
     return done;
+}
+
+static bool write_mark(struct statements *statements, struct marked *marked, struct error **error)
+{
+    const struct value values[] = {value_number(marked->key[0]), value_number(marked->key[1]),
+                                   value_number(marked->value[0]), value_number(marked->value[1])};
+    marked->raised = false;
+    return run_step(statements->database, &statements->marks[marked->mark], &marks[marked->mark], values, 4,
+                    error);
+}
+
+bool statements_finish(struct statements *statements, struct error **error)
+{
+    bool good = true;
+    for (size_t i = 0; i < statements->marked_count && good; i++)
+        good = !statements->marked[i].raised || write_mark(statements, &statements->marked[i], error);
+    statements->marked_count = 0;
+    return good;
+}
+
+void statements_forget(struct statements *statements)
+{
+    statements->marked_count = 0;
+}
+
+static bool raise_mark(struct statements *statements, const struct step *step, const struct value *values,
+                       struct error **error)
+{
+    int64_t number[4];
+    for (size_t i = 0; i < 4; i++)
+        number[i] = step->parameter[i] > 0 ? values[step->parameter[i] - 1].number : 0;
+    for (size_t i = 0; i < statements->marked_count; i++) {
+        struct marked *each = &statements->marked[i];
+        if (each->mark != step->mark || each->key[0] != number[0] || each->key[1] != number[1])
+            continue;
+        for (size_t j = 0; j < 2; j++) {
+            if (number[j + 2] > each->value[j]) {
+                each->value[j] = number[j + 2];
+                each->raised = true;
+            }
+        }
+        return true;
+    }
+    if (statements->marked_count == MARKS_KEPT && !statements_finish(statements, error))
+        return false;
+    struct marked *marked = &statements->marked[statements->marked_count];
+    *marked = (struct marked){step->mark, {number[0], number[1]}, {number[2], number[3]}, false};
+    if (!write_mark(statements, marked, error))
+        return false;
+    statements->marked_count++;
+    return true;
 }
 
 static bool run_operation(struct statements *statements, uint8_t operation, const struct value *values,
                           int count, struct error **error)
 {
-    for (size_t i = 0; i < STEPS && operations[operation][i].sql != NULL; i++) {
+    if (!keeps_marks[operation] && !statements_finish(statements, error))
+        return false;
+    for (size_t i = 0; i < STEPS; i++) {
         const struct step *step = &operations[operation][i];
-        sqlite3_stmt **kept = &statements->kept[operation][i];
-        if (*kept == NULL)
-            *kept = database_prepare(statements->database, step->sql, error);
-        if (*kept == NULL || !run_step(statements->database, *kept, step, values, count, error))
+        bool good = true;
+        if (step->mark != NO_MARK)
+            good = raise_mark(statements, step, values, error);
+        else if (step->sql != NULL)
+            good =
+                run_step(statements->database, &statements->kept[operation][i], step, values, count, error);
+        if (!good)
             return false;
     }
     statements->wiped |= operation == PUT_ROUTE || operation == PUT_INVITE;

@@ -23,6 +23,7 @@ enum operation {
     DELETE_CLIENT,
     PUT_LINE,
     SET_DELIVERY,
+    SET_DELIVERED,
     PUT_SALT,
     SET_SALT_NEXT,
     SET_NUMBER,
@@ -43,8 +44,12 @@ struct statements;
 struct statements *statements_new(sqlite3 *database); /* NULL without memory */
 void statements_free(struct statements *statements);
 
-/* Does all operations of a batch, or stops at the first that fails. The caller holds the transaction. */
+/* Does all operations of a batch, or stops at the first that fails. The caller holds the transaction, and
+ * before it commits, or keeps a savepoint, calls statements_finish(); when it rolls back, statements_forget().
+ */
 bool statements_run(struct statements *statements, struct bytes batch, struct error **error);
+bool statements_finish(struct statements *statements, struct error **error);
+void statements_forget(struct statements *statements);
 /* Has a row been put since the last call that may have wiped a secret? Its old form stands in the log. */
 bool statements_wiped(struct statements *statements);
 

@@ -215,6 +215,10 @@ void store_put_line(struct store_batch *batch, const struct line_row *row);
 /* Changes only delivery, reason, route and change of a line, which must exist. */
 void store_set_delivery(struct store_batch *batch, int64_t account, int64_t seq, const char *delivery,
                         const char *reason, int64_t route, int64_t change);
+/* The lines from first to last, which all must exist, are delivered, under numbers of change that go on from
+ * `change`. */
+void store_set_delivered(struct store_batch *batch, int64_t account, int64_t first, int64_t last,
+                         int64_t change);
 /* Salts of an existing route; one that is there already is no error. */
 void store_put_salts(struct store_batch *batch, int64_t route, const uint64_t *salts, size_t count);
 void store_set_salt_next(struct store_batch *batch, int64_t route, uint64_t salt_next);

@@ -101,35 +101,55 @@ static bool transaction_lost(const struct writer *writer)
     return sqlite3_get_autocommit(writer->database) != 0;
 }
 
-/* Sets the batch's error when it alone fails. False when the transaction is lost with all that was in it. */
-static bool run_batch(struct writer *writer, struct job *job, bool alone, struct error **error)
+/* Sets the batch's error when it alone fails; with a savepoint nothing of it is left then. False when the
+ * transaction is lost with all that was in it. */
+static bool run_batch(struct writer *writer, struct job *job, bool saved, struct error **error)
 {
     struct store_batch *batch = (struct store_batch *)job;
     if (job->error != NULL)
         return true;
-    if (!alone && !control(writer, SAVE, error))
+    if (saved && !control(writer, SAVE, error))
         return false;
-    if (!statements_run(writer->statements, buffer_view(&batch->operations), &job->error)) {
+    if (!statements_run(writer->statements, buffer_view(&batch->operations), &job->error) ||
+        (saved && !statements_finish(writer->statements, &job->error))) {
+        statements_forget(writer->statements);
         writer->full |= database_is_full(writer->database);
         if (transaction_lost(writer))
             return error_set(error, job->error->code, "%s", job->error->text);
-        if (alone)
-            return control(writer, ROLLBACK, error) && control(writer, BEGIN, error);
-        if (!control(writer, SAVE_BACK, error))
+        if (saved && !control(writer, SAVE_BACK, error))
             return false;
     }
-    return alone || control(writer, SAVE_END, error);
+    return !saved || control(writer, SAVE_END, error);
 }
 
-static bool run_all(struct writer *writer, const struct queue *batches, struct error **error)
+static bool run_saved(struct writer *writer, const struct queue *batches, struct error **error)
 {
-    bool alone = batches->first == batches->last;
     if (!control(writer, BEGIN, error))
         return false;
     for (struct job *job = batches->first; job != NULL; job = job->next)
-        if (!run_batch(writer, job, alone, error))
+        if (!run_batch(writer, job, true, error))
             return false;
     return control(writer, COMMIT, error);
+}
+
+/* A savepoint for each batch would copy every page that it touches, so there is none; a batch that fails,
+ * which is rare, makes all of them run again, with savepoints. */
+static bool run_all(struct writer *writer, const struct queue *batches, struct error **error)
+{
+    if (!control(writer, BEGIN, error))
+        return false;
+    for (struct job *job = batches->first; job != NULL; job = job->next) {
+        bool failed_before = job->error != NULL;
+        if (!run_batch(writer, job, false, error))
+            return false;
+        if (failed_before || job->error == NULL)
+            continue;
+        error_free(job->error);
+        job->error = NULL;
+        writer->full = false;
+        return control(writer, ROLLBACK, error) && run_saved(writer, batches, error);
+    }
+    return statements_finish(writer->statements, error) && control(writer, COMMIT, error);
 }
 
 static void checkpoint(struct writer *writer)
@@ -155,6 +175,7 @@ void writer_run(void *arg, struct queue *batches)
         writer->full |= database_is_full(writer->database);
     if (!committed && !transaction_lost(writer))
         control(writer, ROLLBACK, NULL);
+    statements_forget(writer->statements);
     uint64_t took_us = (uv_hrtime() - begin) / 1000;
     writer->purged |= statements_wiped(writer->statements);
 

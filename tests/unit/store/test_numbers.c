@@ -240,6 +240,62 @@ static void test_what_is_sent_is_loaded_by_number(void **state)
     assert_int_equal(sent.last.number, 1);
 }
 
+static void test_a_range_is_delivered_or_nothing_of_it(void **state)
+{
+    struct place *place = *state;
+    for (int64_t seq = 1; seq <= 5; seq++)
+        assert_int_equal(put(place, numbered(seq, "out", ROUTE, (uint64_t)seq)), 0);
+    struct store_batch *batch = store_begin(place->store);
+    store_set_delivered(batch, 1, 2, 4, 50);
+    commit_good(place, batch);
+    struct lines lines = {0};
+    store_lines_changed(place->store, 1, 49, 10, note_line, lines_done, &lines);
+    lines_wait(place, &lines);
+    assert_int_equal(lines.count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(lines.seq[i], 2 + (int64_t)i);
+        assert_int_equal(lines.change[i], 50 + (int64_t)i);
+    }
+    assert_string_equal(lines.delivery, "delivered");
+    assert_int_equal(lines.last.route, ROUTE);
+    struct found found = reload(place);
+    assert_int_equal(found.delivered, 4);
+    assert_int_equal(found.sent, 2);
+
+    batch = store_begin(place->store);
+    store_set_delivered(batch, 1, 5, 6, 60); /* there is no sixth */
+    assert_int_equal(commit_now(place, batch).code, ERROR_NOT_FOUND);
+    batch = store_begin(place->store);
+    store_set_delivered(batch, 1, 5, 4, 60);
+    assert_int_equal(commit_now(place, batch).code, ERROR_INVALID);
+    assert_int_equal(reload(place).sent, 2);
+}
+
+/* Batches of one turn are one transaction, in which what lines raise is written once. */
+static void test_a_refused_batch_takes_nothing_of_its_turn(void **state)
+{
+    struct place *place = *state;
+    struct outcome outcomes[4] = {0};
+    for (int64_t seq = 1; seq <= 4; seq++) {
+        struct line_row line = numbered(seq, "out", ROUTE, seq == 3 ? 2 : (uint64_t)seq);
+        struct store_batch *batch = store_begin(place->store);
+        store_set_number_in(batch, ROUTE, (uint64_t)seq * 10);
+        if (seq == 3)
+            store_set_number_in(batch, ROUTE, 1000);
+        store_put_line(batch, &line);
+        store_commit(batch, note_outcome, &outcomes[seq - 1]);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        while (outcomes[i].calls == 0)
+            uv_run(&place->loop, UV_RUN_ONCE);
+        assert_int_equal(outcomes[i].code, i == 2 ? ERROR_EXISTS : 0);
+    }
+    struct found found = reload(place);
+    assert_int_equal(found.in, 40);
+    assert_int_equal(found.out, 4);
+    assert_int_equal(found.sent, 3);
+}
+
 static void test_lines_of_a_removed_conversation_are_not_sent(void **state)
 {
     struct place *place = *state;
@@ -283,6 +339,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_numbers_only_rise, begin, end),
         cmocka_unit_test_setup_teardown(test_a_queued_line_is_sent, begin, end),
         cmocka_unit_test_setup_teardown(test_what_is_sent_is_loaded_by_number, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_range_is_delivered_or_nothing_of_it, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_refused_batch_takes_nothing_of_its_turn, begin, end),
         cmocka_unit_test_setup_teardown(test_lines_of_a_removed_conversation_are_not_sent, begin, end),
         cmocka_unit_test_setup_teardown(test_wrong_numbers_are_refused, begin, end),
     };
