@@ -334,7 +334,7 @@ static void account_changed(void *arg, const struct error *error)
             account->password = setting->password;
         }
         account->change = setting->change;
-        ring_put(account, account->change, "account", 0, json_of_account(account));
+        ring_put(account, account->change, "account", json_of_account(account));
         tell_chats(account);
         call_done(setting->call, json_of_account(account));
     }

@@ -7,10 +7,50 @@
 #include "core/commands.h"
 #include "core/conversations.h"
 #include "core/write.h"
+#include "wire/utf8.h"
 
 enum { PULL_DEFAULT = 200 };
 
 /* --- the ring */
+
+static size_t text_size(const char *text)
+{
+    return text != NULL ? strlen(text) + 1 : 1;
+}
+
+static const char *text_keep(uint8_t **at, const char *text)
+{
+    size_t size = text_size(text);
+    char *kept = memcpy(*at, text != NULL ? text : "", size);
+    *at += size;
+    return kept;
+}
+
+struct kept_line *kept_line_new(const struct line_row *row)
+{
+    if (!utf8_valid(row->text)) /* the JSON form could not hold it */
+        return NULL;
+    const size_t size = row->text.size + text_size(row->direction) + text_size(row->delivery) +
+                        text_size(row->reason) + text_size(row->label);
+    struct kept_line *line = malloc(sizeof *line + size);
+    if (line == NULL)
+        return NULL;
+    uint8_t *at = line->memory;
+    line->row = *row;
+    line->row.direction = text_keep(&at, row->direction);
+    line->row.delivery = text_keep(&at, row->delivery);
+    line->row.reason = text_keep(&at, row->reason);
+    line->row.label = text_keep(&at, row->label);
+    line->row.text = bytes_of(at, row->text.size);
+    if (row->text.size > 0)
+        memcpy(at, row->text.data, row->text.size);
+    return line;
+}
+
+static bool is_taken(const struct ring_entry *entry)
+{
+    return entry->line != NULL || entry->value != NULL;
+}
 
 /* Lines are found by their seq: a receipt changes one that was said just now, and there may be tens of
  * thousands a second. */
@@ -21,13 +61,16 @@ static uint16_t *bucket_of(struct account *account, int64_t seq)
 
 static void forget_entry(struct account *account, struct ring_entry *entry)
 {
-    if (entry->value != NULL && entry->seq != 0) {
-        uint16_t index = (uint16_t)(entry - account->ring + 1), *link = bucket_of(account, entry->seq);
+    if (entry->line != NULL) {
+        uint16_t index = (uint16_t)(entry - account->ring + 1),
+                 *link = bucket_of(account, entry->line->row.seq);
         while (*link != index)
             link = &account->ring[*link - 1].next;
         *link = entry->next;
     }
+    free(entry->line);
     json_decref(entry->value);
+    entry->line = NULL;
     entry->value = NULL;
 }
 
@@ -37,8 +80,8 @@ static void put_entry(struct account *account, struct ring_entry entry)
     forget_entry(account, slot);
     if (slot->change > account->ring_floor)
         account->ring_floor = slot->change;
-    if (entry.seq != 0) {
-        uint16_t *bucket = bucket_of(account, entry.seq);
+    if (entry.line != NULL) {
+        uint16_t *bucket = bucket_of(account, entry.line->row.seq);
         entry.next = *bucket;
         *bucket = (uint16_t)(account->ring_next + 1);
     }
@@ -49,25 +92,19 @@ static void put_entry(struct account *account, struct ring_entry entry)
 static struct ring_entry *find_line(struct account *account, int64_t seq)
 {
     for (uint16_t at = *bucket_of(account, seq); at != 0; at = account->ring[at - 1].next) {
-        if (account->ring[at - 1].seq == seq)
+        if (account->ring[at - 1].line->row.seq == seq)
             return &account->ring[at - 1];
     }
     return NULL;
 }
 
 /* An object shows only under its last number. */
-static void replace_older(struct account *account, const char *kind, int64_t seq, const json_t *object)
+static void replace_older(struct account *account, const char *kind, const json_t *object)
 {
     const json_t *id = json_object_get(object, "id");
-    if (seq != 0) {
-        struct ring_entry *line = find_line(account, seq);
-        if (line != NULL)
-            forget_entry(account, line);
-        return;
-    }
     for (size_t i = 0; i < RING_SIZE; i++) {
         struct ring_entry *entry = &account->ring[i];
-        if (entry->value == NULL || entry->seq != 0)
+        if (entry->line != NULL || entry->value == NULL)
             continue;
         const json_t *other = json_object_get(entry->value, kind);
         if (other != NULL && json_equal(json_object_get(other, "id"), id))
@@ -75,24 +112,32 @@ static void replace_older(struct account *account, const char *kind, int64_t seq
     }
 }
 
-void ring_put(struct account *account, int64_t change, const char *kind, int64_t seq, json_t *object)
+void ring_put(struct account *account, int64_t change, const char *kind, json_t *object)
 {
     if (object == NULL) {
         ring_forget_before(account, change);
         return;
     }
-    replace_older(account, kind, seq, object);
+    replace_older(account, kind, object);
     json_t *value = json_pack("{s:I,s:o}", "change", (json_int_t)change, kind, object);
     if (value != NULL)
-        put_entry(account, (struct ring_entry){.change = change, .seq = seq, .value = value});
+        put_entry(account, (struct ring_entry){.change = change, .value = value});
     else
         ring_forget_before(account, change);
 }
 
-json_t *ring_line(struct account *account, int64_t seq)
+void ring_put_line(struct account *account, struct kept_line *line)
+{
+    struct ring_entry *older = find_line(account, line->row.seq);
+    if (older != NULL)
+        forget_entry(account, older);
+    put_entry(account, (struct ring_entry){.change = line->row.change, .line = line});
+}
+
+const struct kept_line *ring_line(struct account *account, int64_t seq)
 {
     const struct ring_entry *entry = find_line(account, seq);
-    return entry != NULL ? json_incref(json_object_get(entry->value, "line")) : NULL;
+    return entry != NULL ? entry->line : NULL;
 }
 
 void ring_forget_before(struct account *account, int64_t change)
@@ -107,26 +152,29 @@ void ring_clear(struct account *account)
         forget_entry(account, &account->ring[i]);
 }
 
-static int by_change(const void *a, const void *b)
+/* Most lines leave the ring without anybody having asked for their JSON, so it is made when somebody does. */
+static json_t *value_of(const struct account *account, struct ring_entry *entry)
 {
-    const struct ring_entry *first = a, *second = b;
-    return first->change < second->change ? -1 : first->change > second->change;
-}
-
-/* Entries of the ring with change in (after, upto], sorted: numbers may arrive slightly out of order. */
-static size_t ring_select(const struct account *account, int64_t after, int64_t upto, struct ring_entry *out)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < RING_SIZE; i++) {
-        const struct ring_entry *entry = &account->ring[i];
-        if (entry->value != NULL && entry->change > after && entry->change <= upto)
-            out[count++] = *entry;
+    if (entry->value == NULL) {
+        json_t *line = json_of_line(account, &entry->line->row);
+        if (line != NULL)
+            entry->value = json_pack("{s:I,s:o}", "change", (json_int_t)entry->change, "line", line);
     }
-    qsort(out, count, sizeof *out, by_change);
-    return count;
+    return entry->value;
 }
 
 /* --- pulling */
+
+struct pulled {
+    int64_t change;
+    json_t *value; /* {"change": n, "line": {...}} */
+};
+
+static int by_change(const void *a, const void *b)
+{
+    const struct pulled *first = a, *second = b;
+    return first->change < second->change ? -1 : first->change > second->change;
+}
 
 struct pull {
     struct call *call;
@@ -134,7 +182,7 @@ struct pull {
     int64_t after, upto;
     unsigned max;
     json_t *lines; /* history */
-    struct ring_entry *entries;
+    struct pulled *entries;
     size_t count, room;
     bool full, reversed, failed;
 };
@@ -157,7 +205,7 @@ static void pull_add(struct pull *pull, int64_t change, const char *kind, json_t
     }
     if (pull->count == pull->room) {
         size_t room = pull->room > 0 ? pull->room * 2 : 64;
-        struct ring_entry *entries = realloc(pull->entries, room * sizeof *entries);
+        struct pulled *entries = realloc(pull->entries, room * sizeof *entries);
         if (entries == NULL) {
             pull->failed = true;
             json_decref(object);
@@ -166,7 +214,7 @@ static void pull_add(struct pull *pull, int64_t change, const char *kind, json_t
         pull->entries = entries;
         pull->room = room;
     }
-    pull->entries[pull->count++] = (struct ring_entry){
+    pull->entries[pull->count++] = (struct pulled){
         .change = change, .value = json_pack("{s:I,s:o}", "change", (json_int_t)change, kind, object)};
 }
 
@@ -256,6 +304,23 @@ static void pull_lines_done(void *arg, const struct error *error)
                pull);
 }
 
+/* Entries of the ring with change in (after, upto], in any order: numbers arrive slightly out of it. */
+static void pull_ring(struct pull *pull)
+{
+    pull->entries = malloc(RING_SIZE * sizeof *pull->entries);
+    pull->failed = pull->entries == NULL;
+    pull->room = RING_SIZE;
+    for (size_t i = 0; i < RING_SIZE && !pull->failed; i++) {
+        struct ring_entry *entry = &pull->account->ring[i];
+        if (!is_taken(entry) || entry->change <= pull->after || entry->change > pull->upto)
+            continue;
+        json_t *value = json_incref(value_of(pull->account, entry));
+        pull->failed = value == NULL;
+        if (value != NULL)
+            pull->entries[pull->count++] = (struct pulled){entry->change, value};
+    }
+}
+
 bool do_changes(struct call *call, struct error **error)
 {
     struct account *account = call->account;
@@ -275,14 +340,7 @@ bool do_changes(struct call *call, struct error **error)
                             pull_lines_done, pull);
         return true;
     }
-    pull->entries = malloc(RING_SIZE * sizeof *pull->entries);
-    pull->failed = pull->entries == NULL;
-    if (!pull->failed) {
-        pull->room = RING_SIZE;
-        pull->count = ring_select(account, after, pull->upto, pull->entries);
-        for (size_t i = 0; i < pull->count; i++)
-            json_incref(pull->entries[i].value);
-    }
+    pull_ring(pull);
     pull_answer(pull);
     return true;
 }

@@ -9,10 +9,21 @@
 
 enum { PULL_BYTES = 768 * 1024 }; /* of the 1 MiB that a line of the JSON form has */
 
-/* Remembers a committed change. Takes the reference of `object`. `seq` of a line, else 0. */
-void ring_put(struct account *account, int64_t change, const char *kind, int64_t seq, json_t *object);
-/* The remembered line, so that a change of its delivery need not read it: a new reference, or NULL. */
-json_t *ring_line(struct account *account, int64_t seq);
+/* A line as the store has it, with its texts behind it. free() frees it. */
+struct kept_line {
+    struct line_row row;
+    uint8_t memory[];
+};
+
+struct kept_line *
+kept_line_new(const struct line_row *row); /* NULL without memory, or when it is not UTF-8 */
+
+/* Remembers a committed change. Takes the reference of `object`. */
+void ring_put(struct account *account, int64_t change, const char *kind, json_t *object);
+/* Takes the line. */
+void ring_put_line(struct account *account, struct kept_line *line);
+/* The remembered line, so that a change of its delivery need not read it; NULL: not remembered. */
+const struct kept_line *ring_line(struct account *account, int64_t seq);
 /* A change of a line that is not remembered: clients below it read from the store. */
 void ring_forget_before(struct account *account, int64_t change);
 void ring_clear(struct account *account);

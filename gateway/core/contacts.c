@@ -130,7 +130,7 @@ static void ensure_stored(void *arg, const struct error *error)
         return;
     }
     ensure->contact = NULL;
-    ring_put(ensure->account, contact->change, "contact", 0, json_of_contact(contact));
+    ring_put(ensure->account, contact->change, "contact", json_of_contact(contact));
     ensure_end(ensure, contact, NULL);
 }
 
@@ -377,7 +377,7 @@ static void contact_changed(void *arg, const struct error *error)
     }
     contact->naming = work->naming;
     contact->change = work->change;
-    ring_put(contact->account, contact->change, "contact", 0, json_of_contact(contact));
+    ring_put(contact->account, contact->change, "contact", json_of_contact(contact));
     if (contact->conversation != NULL) {
         conversation_changed(contact->conversation);
         conversation_interest(contact->conversation);

@@ -27,7 +27,7 @@ void conversation_changed(struct conversation *conversation)
     if (conversation->removed)
         return;
     conversation->change = change_now(conversation->account);
-    ring_put(conversation->account, conversation->change, "conversation", 0,
+    ring_put(conversation->account, conversation->change, "conversation",
              json_of_conversation(conversation));
 }
 

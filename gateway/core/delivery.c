@@ -15,17 +15,19 @@
 static void tell(struct account *account, int64_t seq, const char *delivery, const char *reason,
                  int64_t change)
 {
-    json_t *line = ring_line(account, seq);
-    json_t *changed = line != NULL ? json_copy(line) : NULL;
-    if (changed != NULL) {
-        json_object_set_new(changed, "delivery", json_string(delivery));
-        json_object_set_new(changed, "reason", json_string(reason));
-        json_object_set_new(changed, "change", json_integer(change));
-        ring_put(account, change, "line", seq, changed);
-    } else {
-        ring_forget_before(account, change);
+    const struct kept_line *line = ring_line(account, seq);
+    struct kept_line *changed = NULL;
+    if (line != NULL) {
+        struct line_row row = line->row;
+        row.delivery = delivery;
+        row.reason = reason;
+        row.change = change;
+        changed = kept_line_new(&row);
     }
-    json_decref(line);
+    if (changed != NULL)
+        ring_put_line(account, changed);
+    else
+        ring_forget_before(account, change);
 }
 
 /* --- many lines at a time */
@@ -97,6 +99,34 @@ static void deliveries_committed(void *arg, const struct error *error)
     free(all);
 }
 
+/* How many from `at` on can be told as one range. */
+static size_t range_at(const struct deliveries *all, size_t at)
+{
+    size_t count = 0;
+    const struct learned *lines = &all->lines[at];
+    while (at + count < all->count && strcmp(lines[count].delivery, "delivered") == 0 &&
+           lines[count].seq == lines[0].seq + (int64_t)count)
+        count++;
+    return count;
+}
+
+static void put_deliveries(struct write *write, struct deliveries *all)
+{
+    int64_t account = all->conversation->account->id;
+    for (size_t i = 0, count; i < all->count; i += count) {
+        struct learned *lines = &all->lines[i];
+        size_t range = range_at(all, i);
+        count = range > 0 ? range : 1;
+        for (size_t j = 0; j < count; j++)
+            lines[j].change = write_change(write);
+        if (range > 0)
+            store_set_delivered(write->batch, account, lines[0].seq, lines[count - 1].seq, lines[0].change);
+        else
+            store_set_delivery(write->batch, account, lines[0].seq, lines[0].delivery, lines[0].reason,
+                               lines[0].route, lines[0].change);
+    }
+}
+
 void deliveries_commit(struct conversation *conversation)
 {
     struct deliveries *all = conversation->deliveries;
@@ -107,12 +137,7 @@ void deliveries_commit(struct conversation *conversation)
         return;
     conversation->deliveries = NULL;
     conversation->pins++;
-    for (size_t i = 0; i < all->count; i++) {
-        struct learned *line = &all->lines[i];
-        line->change = write_change(write);
-        store_set_delivery(write->batch, account->id, line->seq, line->delivery, line->reason, line->route,
-                           line->change);
-    }
+    put_deliveries(write, all);
     write_commit(write, deliveries_committed, all);
     queue_flush(conversation);
     if (conversation->protection == CHAT_SEALED)

@@ -46,7 +46,7 @@ static void apply_end(const struct invite_write *work, struct invite *invite)
     }
     text_copy(invite->state, sizeof invite->state, work->state);
     invite->change = work->change;
-    ring_put(account, invite->change, "invite", 0, json_of_invite(invite));
+    ring_put(account, invite->change, "invite", json_of_invite(invite));
     if (route != NULL) {
         route_close(route, clock_wall_ms());
         conversation_settle(route->conversation);

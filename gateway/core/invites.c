@@ -116,7 +116,7 @@ static bool take_conversation(struct contact *contact, int64_t change)
         contact->conversation = conversation;
         contact->coming = NULL;
         contact->change = change;
-        ring_put(account, contact->change, "contact", 0, json_of_contact(contact));
+        ring_put(account, contact->change, "contact", json_of_contact(contact));
     }
     conversation->asking--;
     conversation->standing.open = true;
@@ -159,7 +159,7 @@ static void offer_stored(void *arg, const struct error *error)
     offer->invite = NULL;
     offer->route = NULL;
     DL_APPEND(conversation->routes, route);
-    ring_put(account, invite->change, "invite", 0, json_of_invite(invite));
+    ring_put(account, invite->change, "invite", json_of_invite(invite));
     if (!route_start(route))
         log_error("core", "event=route-not-started route=%s", log_name(&route->id, sizeof route->id));
     route->wanted = true;

@@ -14,18 +14,12 @@
 #include "distant/plain.h"
 #include "wire/utf8.h"
 
-/* A row that is being stored, as it will be told. */
-struct coming {
-    json_t *line;
-    int64_t seq, change;
-};
-
 /* What is committed, and what happens then. */
 struct line_write {
     struct write *write;
     struct conversation *conversation;
-    struct coming line;
-    line_said_fn *said; /* NULL: nobody waits */
+    struct kept_line *line; /* as it will be told */
+    line_said_fn *said;     /* NULL: nobody waits */
     void *said_arg;
     bool waits;              /* committed as queued */
     uint64_t number;         /* sealed */
@@ -38,7 +32,7 @@ static void release(struct line_write *work)
     work->conversation->pins--;
     if (work->route != NULL)
         work->route->pins--;
-    json_decref(work->line.line);
+    free(work->line);
     queued_line_free(work->own);
     free(work);
 }
@@ -68,28 +62,28 @@ static void give_up(struct line_write *work)
 }
 
 /* Adds the row to the write, with what it becomes. False without memory. */
-static bool put(struct line_write *work, struct coming *coming, struct line_row *row)
+static bool put(struct line_write *work, struct kept_line **line, struct line_row *row)
 {
     struct account *account = work->conversation->account;
     row->account = account->id;
     row->conversation = work->conversation->id;
-    row->seq = coming->seq = ++account->last_seq;
-    row->change = coming->change = write_change(work->write);
+    row->seq = ++account->last_seq;
+    row->change = write_change(work->write);
     row->time = clock_wall_ms();
-    coming->line = json_of_line(account, row);
-    if (coming->line == NULL)
+    *line = kept_line_new(row);
+    if (*line == NULL)
         return false;
     store_put_line(work->write->batch, row);
     return true;
 }
 
-static void tell(struct line_write *work, struct coming *coming)
+static void tell(struct line_write *work, struct kept_line **line)
 {
-    if (coming->line == NULL)
+    if (*line == NULL)
         return;
-    work->conversation->last_seq = coming->seq;
-    ring_put(work->conversation->account, coming->change, "line", coming->seq, coming->line);
-    coming->line = NULL;
+    work->conversation->last_seq = (*line)->row.seq;
+    ring_put_line(work->conversation->account, *line);
+    *line = NULL;
 }
 
 /* --- own lines */
@@ -105,12 +99,13 @@ static void own_stored(struct line_write *work)
     struct conversation *conversation = work->conversation;
     struct queued_line *own = work->own;
     work->own = NULL;
+    const struct line_row *row = &work->line->row;
+    own->seq = row->seq;
     work->said(work->said_arg,
-               json_pack("{s:I,s:I,s:I,s:O}", "epoch", (json_int_t)conversation->account->epoch, "seq",
-                         (json_int_t)work->line.seq, "change", (json_int_t)work->line.change, "time",
-                         json_object_get(work->line.line, "time")),
+               json_pack("{s:I,s:I,s:I,s:I}", "epoch", (json_int_t)conversation->account->epoch, "seq",
+                         (json_int_t)row->seq, "change", (json_int_t)row->change, "time",
+                         (json_int_t)row->time),
                NULL);
-    own->seq = work->line.seq;
     own->number = work->number;
     own->route = work->number != 0 ? work->route->id : 0;
     tell(work, &work->line);
@@ -215,13 +210,13 @@ bool line_say(struct conversation *conversation, struct bytes text, const char *
 
 /* --- received lines, classic */
 
-static bool put_received(struct line_write *work, struct coming *coming, struct line_row row)
+static bool put_received(struct line_write *work, struct kept_line **line, struct line_row row)
 {
     row.direction = "in";
     row.route = work->route->id;
     row.delivery = "received";
     row.reason = row.label = "";
-    return put(work, coming, &row);
+    return put(work, line, &row);
 }
 
 static void piece_committed(void *arg, const struct error *error)
@@ -279,7 +274,7 @@ struct inbox_write {
     struct line_write *work; /* without a line of its own */
     struct queued_line *lines;
     size_t told;
-    struct coming *coming; /* two for each line: the note before it, and itself */
+    struct kept_line **coming; /* two for each line: the note before it, and itself */
 };
 
 static void answer(struct route *route, uint64_t number, bool stored)
@@ -310,7 +305,7 @@ static void answer_all(struct route *route, struct queued_line **lines, bool sto
 static void inbox_free(struct inbox_write *inbox)
 {
     for (size_t i = 0; i < inbox->told; i++)
-        json_decref(inbox->coming[i].line);
+        free(inbox->coming[i]);
     free(inbox->coming);
     free(inbox);
 }
@@ -322,7 +317,7 @@ static void inbox_committed(void *arg, const struct error *error)
     struct conversation *conversation = work->conversation;
     struct route *route = work->route;
     for (size_t i = 0; i < inbox->told && error == NULL; i++) {
-        bool received = i % 2 == 1 && inbox->coming[i].line != NULL;
+        bool received = i % 2 == 1 && inbox->coming[i] != NULL;
         conversation->unread += received;
         conversation->received += received;
         tell(work, &inbox->coming[i]);
@@ -336,7 +331,7 @@ static void inbox_committed(void *arg, const struct error *error)
     release(work);
 }
 
-static bool put_note(struct line_write *work, struct coming *coming, uint64_t missing)
+static bool put_note(struct line_write *work, struct kept_line **line, uint64_t missing)
 {
     char text[160];
     snprintf(text, sizeof text,
@@ -348,14 +343,14 @@ static bool put_note(struct line_write *work, struct coming *coming, uint64_t mi
                            .delivery = "received",
                            .reason = "",
                            .label = ""};
-    return put(work, coming, &row);
+    return put(work, line, &row);
 }
 
 /* What the store will hold of a line with a number: a void is its number alone. */
 static bool put_numbered(struct inbox_write *inbox, const struct queued_line *line)
 {
     struct line_write *work = inbox->work;
-    struct coming *note = &inbox->coming[inbox->told++], *coming = &inbox->coming[inbox->told++];
+    struct kept_line **note = &inbox->coming[inbox->told++], **coming = &inbox->coming[inbox->told++];
     if (line->missing > 0 && !put_note(work, note, line->missing))
         return false;
     if (buffer_size(&line->text) > 0)

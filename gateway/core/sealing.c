@@ -87,7 +87,7 @@ static void root_stored(void *arg, const struct error *error)
     if (error == NULL) {
         conversation->standing.sealed = true;
         conversation->change = work->change;
-        ring_put(conversation->account, work->change, "conversation", 0, json_of_conversation(conversation));
+        ring_put(conversation->account, work->change, "conversation", json_of_conversation(conversation));
         log_info("core", "event=sealed conversation=%s",
                  log_name(&conversation->id, sizeof conversation->id));
         if (route->chat != NULL) {
@@ -250,7 +250,7 @@ static void lowered(void *arg, const struct error *error)
                    "go unsealed");
         lower_routes(work);
         conversation_settle(conversation);
-        ring_put(conversation->account, work->change, "conversation", 0, json_of_conversation(conversation));
+        ring_put(conversation->account, work->change, "conversation", json_of_conversation(conversation));
         conversation_interest(conversation);
         call_done(work->call, json_of_conversation(conversation));
     }

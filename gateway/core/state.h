@@ -169,8 +169,9 @@ struct client {
 /* One remembered change, for clients that are nearly up to date. */
 struct ring_entry {
     int64_t change;
-    int64_t seq;   /* of a line; 0: another object */
-    json_t *value; /* {"change": n, "line": {...}}; NULL: replaced by a later one */
+    struct kept_line *line;
+    json_t *value; /* {"change": n, "line": {...}}; of a line: NULL until it was asked for. Without both the
+                      entry is free */
     uint16_t next; /* line of the same bucket: its index + 1; 0: none */
 };
 

@@ -138,7 +138,7 @@ static void conversation_written(void *arg, const struct error *error)
         if (work->unread >= 0)
             conversation->unread = work->unread + conversation->received - work->received;
         conversation->change = work->change;
-        ring_put(conversation->account, work->change, "conversation", 0, json_of_conversation(conversation));
+        ring_put(conversation->account, work->change, "conversation", json_of_conversation(conversation));
         call_done(work->call, json_of_conversation(conversation));
     }
     free(work);
