@@ -40,6 +40,7 @@ enum commit_kind {
     COMMIT_ROOT,
     COMMIT_SETTLED,
     COMMIT_CONFIRMED,
+    COMMIT_CLOSED,
     COMMIT_FATE_QUEUED
 };
 
@@ -88,6 +89,7 @@ struct gateway {
     size_t void_count;
     bool looks, wanted;
     bool sealed; /* the root is stored, and the chat knows it */
+    bool parted;
 };
 
 /* What a chat asks of the network; the relay implements it. */
@@ -446,6 +448,9 @@ static inline void gateway_answer(struct gateway *gateway, struct commit *commit
         gateway->sealed = true;
         chat_root_stored(gateway->chat, now, wall);
         break;
+    case COMMIT_CLOSED:
+        chat_closing_stored(gateway->chat, now, wall);
+        break;
     case COMMIT_SETTLED: /* the owner's affair */
         if (commit->failed)
             commit_new(gateway, COMMIT_SETTLED);
@@ -553,6 +558,13 @@ static inline void take_output(struct gateway *gateway, const struct chat_output
         break;
     case CHAT_BEHIND:
         doubt_queue(gateway);
+        break;
+    case CHAT_PARTED:
+        gateway->parted = true;
+        break;
+    case CHAT_STATE_CHANGED:
+        if (out->state == CHAT_CLOSED_BY_PEER)
+            commit_new(gateway, COMMIT_CLOSED);
         break;
     case CHAT_CONFIRMED:
         if (out->first)

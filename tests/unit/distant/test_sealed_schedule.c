@@ -18,8 +18,8 @@
 enum { SCHEDULES = 200, SCHEDULES_LONG = 1000, STEPS = 1500 };
 enum {
     MEET_MS = 30 * 60000,
+    PART_MS = 5 * 60000,
     MEET_AGAIN_MS = 10 * 60000,
-
     FALL_ASLEEP_MS = 15 * 60000,
     WAKE_MS = 5 * 60000
 };
@@ -462,6 +462,34 @@ static void maybe_restore(struct world *world, size_t step)
     }
 }
 
+static bool is_parted(struct world *world)
+{
+    return world->gateways[0].parted && world->gateways[1].parted;
+}
+
+/* What ends here ends there, also when the one who closes is killed before the other heard of it, and then
+ * neither serves or looks for anything more. */
+static void part(struct world *world)
+{
+    struct gateway *gateway = &world->gateways[below(world, 2)];
+    make_honest(world);
+    await(world, is_at_peace, MEET_MS, "they do not meet to part");
+    for (size_t i = 0; i < 2; i++)
+        world->gateways[i].looks = true; /* who never looks is never told */
+    gateway_take(world_other(gateway));
+    world->closed = gateway->stored.options.parting = true;
+    chat_close(gateway->chat, world_now(gateway), world_wall(gateway));
+    if (below(world, 2) == 0) {
+        world_kill(world, gateway->index);
+        gateway_start(gateway);
+    }
+    gateway_take(gateway);
+    await(world, is_parted, PART_MS, "not parted");
+    assert_int_equal(world->served[0].count + world->served[1].count, 0);
+    assert_int_equal(world->wanted[0].count + world->wanted[1].count, 0);
+    assert_int_equal(chat_tunnels(world->gateways[0].chat) + chat_tunnels(world->gateways[1].chat), 0);
+}
+
 static void run(uint64_t seed)
 {
     struct world *world = calloc(1, sizeof *world);
@@ -481,6 +509,8 @@ static void run(uint64_t seed)
     if (world->scene <= SCENE_MOVES_UP)
         sleep_and_wake(world);
     check_end(world);
+    if (world->scene <= SCENE_MOVES_UP)
+        part(world);
     assert_true(world->gateways[0].said + world->gateways[1].said > 20);
     tear_down(world);
 }
