@@ -288,6 +288,30 @@ def closing():
     assert a.refused("say", account="alice", conversation=at_a, text="still there?").code == "invalid"
 
 
+def closing_while_away():
+    """Who was away when the other closed learns it when it comes, and is told of the lines that never arrived."""
+    meet(a, "alice", c, "carol")
+    both_sealed(60)
+    c.stop()
+    a.do("say", account="alice", conversation=at_a, text="not received")
+    a.stop()
+    c.start()
+    c.do("conversation.close", account="carol", conversation=at_c)
+    shown = c.do("conversation.show", account="carol", conversation=at_c)
+    assert [route["parting"] for route in shown["routes"]] == [True], shown
+    assert any("30 days" in text for text in shown["explanation"]), shown
+    c.stop()
+    c.start()
+    a.start()
+    friends_up(b, 2)
+    wait_for("A is told", lambda: state_of(a, "alice", at_a) == "closed by peer", 90)
+    wait_for("A's line is told",
+             lambda: deliveries(a, "alice", at_a, ["not received"])[0] in ("not-confirmed", "failed"))
+    wait_for("C forgets it", lambda: not c.do("conversation.show", account="carol", conversation=at_c)["routes"])
+    assert "not received" not in texts(c, "carol", at_c)
+
+
 if __name__ == "__main__":
     run(meeting, told_everywhere, both_ways, invite_is_forgotten, relay_knows_nothing, found_again, restart_with_a_queue,
-        sleeps_and_is_woken, old_backup, classic_is_refused_then_allowed, classic_stays_classic, only_sealed, closing)
+        sleeps_and_is_woken, old_backup, classic_is_refused_then_allowed, classic_stays_classic, only_sealed, closing,
+        closing_while_away)
