@@ -21,8 +21,8 @@ def meeting():
 
 def neighbours():
     """Two accounts of one gateway talk without a tunnel; a third talks to somebody elsewhere; nothing is mixed."""
-    meet(a, "alice", a, "bob")
-    meet(a, "carol", b, "dave")
+    meet(a, "alice", a, "bob", protection="classic")
+    meet(a, "carol", b, "dave", protection="classic")
     for account, handle in (("alice", "bob"), ("bob", "alice"), ("carol", "dave")):
         can_talk(a, account, handle)
     can_talk(b, "dave", "carol")
@@ -100,7 +100,7 @@ def removal():
     """An account goes with its key, its history and its clients."""
     bob = Irc(a, "alice", PASSWORD)
     a.account("guest", PASSWORD)
-    meet(a, "guest", b, "dave")
+    meet(a, "guest", b, "dave", protection="classic")
     can_talk(b, "dave", "guest")
     guest = Irc(a, "guest", PASSWORD)
     a.do("say", account="guest", conversation="dave", text="Quittengelee")
@@ -142,8 +142,8 @@ def locked_vault():
     assert c.refused("unlock", vault_key=key).code == "invalid"
     c.account("erin", PASSWORD)
     d.account("frank", PASSWORD)
-    meet(c, "erin", b, "dave")
-    meet(d, "frank", b, "dave")
+    meet(c, "erin", b, "dave", protection="classic")
+    meet(d, "frank", b, "dave", protection="classic")
     for handle in ("erin", "frank"):
         b.do("contact.set", account="dave", contact=handle, presence="always")
         can_talk(b, "dave", handle)

@@ -25,7 +25,7 @@ def meeting():
     a, b, c = chain("A", "B", "C")
     a.account("alice")
     c.account("carol")
-    at_a, at_c = meet(a, "alice", c, "carol")
+    at_a, at_c = meet(a, "alice", c, "carol", protection="classic")
     can_talk(a, "alice", at_a)
     can_talk(c, "carol", at_c)
     assert a.do("status")["friends"]["total"] == 1 and c.do("status")["friends"]["total"] == 1

@@ -23,7 +23,7 @@ def meeting():
     a, b = chain("A", "B", **{"irc.clients": "600", "irc.clients_per_address": "600"})
     a.account("alice", PASSWORD)
     b.account("bob", PASSWORD)
-    at_a, at_b = meet(a, "alice", b, "bob")
+    at_a, at_b = meet(a, "alice", b, "bob", protection="classic")
     can_talk(a, "alice", at_a)
     can_talk(b, "bob", at_b)
 

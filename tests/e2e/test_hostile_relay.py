@@ -88,7 +88,7 @@ def meeting():
     relay.start()
     friends_up(a, 1)
     friends_up(b, 1)
-    at_a, at_b = meet(a, "alice", b, "bob")
+    at_a, at_b = meet(a, "alice", b, "bob", protection="classic")
     talk("honest", 3)
 
 

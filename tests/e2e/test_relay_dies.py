@@ -13,7 +13,7 @@ def meeting():
     a, b, c = chain("A", "B", "C")
     a.account("alice")
     c.account("carol")
-    at_a, at_c = meet(a, "alice", c, "carol")
+    at_a, at_c = meet(a, "alice", c, "carol", protection="classic")
     # Kept without a client of the account being there.
     a.do("contact.set", account="alice", contact=at_a, presence="always")
     c.do("contact.set", account="carol", contact=at_c, presence="always")

@@ -12,7 +12,7 @@ def meeting():
     a, b, c = chain("A", "B", "C")
     a.account("alice")
     c.account("carol")
-    meet(a, "alice", c, "carol")
+    meet(a, "alice", c, "carol", protection="classic")
     can_talk(a, "alice", "carol")
     can_talk(c, "carol", "alice")
 
