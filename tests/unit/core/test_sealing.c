@@ -449,6 +449,59 @@ static void a_closing_wipes_the_root_on_both_sides(void **state)
     assert_true(pair.with_alice->standing.sealed);
 }
 
+/* The chat of bob's route is not there: he is away. */
+static struct route *close_while_away(struct pair *pair, void *state)
+{
+    sealed_pair(pair, state);
+    route_stop(pair->with_alice->routes);
+    good(pair->world, pair->alice, with("conversation.close", "bob"));
+    world_quiet(pair->world);
+    struct route *route = pair->with_bob->routes;
+    assert_true(route->parting != 0 && route->chat != NULL && !route->ended && !route_lives(route));
+    assert_int_equal(pair->with_bob->protection, CHAT_UNPROTECTED);
+    bad(pair->world, pair->alice, say("bob", "too late"), ERROR_INVALID);
+    bad(pair->world, pair->alice, with("conversation.open", "bob"), ERROR_INVALID);
+    good(pair->world, pair->alice, with("conversation.close", "bob"));
+    assert_true(route->parting != 0 && !route->ended);
+    return route;
+}
+
+static void who_was_away_is_told_after_a_restart(void **state)
+{
+    struct pair pair;
+    close_while_away(&pair, *state);
+    world_restart(pair.world);
+    pair.alice = session_of(pair.world, "alice");
+    pair.bob = session_of(pair.world, "bob");
+    pair.with_bob = conversation_with(pair.alice, "bob");
+    pair.with_alice = conversation_with(pair.bob, "alice");
+    assert_int_not_equal(pair.with_bob->routes->parting, 0);
+    await_state(pair.world, pair.with_alice, CHAT_CLOSED_BY_PEER);
+    await_parted(pair.world, pair.with_bob->routes);
+    assert_true(pair.with_bob->routes->ended);
+    world_quiet(pair.world);
+    world_restart(pair.world);
+    pair.alice = session_of(pair.world, "alice");
+    assert_null(conversation_with(pair.alice, "bob")->routes);
+}
+
+static void nobody_is_waited_for_longer_than_30_days(void **state)
+{
+    static const int64_t DAY_MS = 86400000;
+    struct pair pair;
+    struct route *route = close_while_away(&pair, *state);
+    route->parting -= 29 * DAY_MS;
+    world_minute(pair.world);
+    assert_non_null(route->chat);
+    route->parting -= DAY_MS;
+    world_minute(pair.world);
+    assert_null(pair.with_bob->routes);
+    world_quiet(pair.world);
+    world_restart(pair.world);
+    pair.alice = session_of(pair.world, "alice");
+    assert_null(conversation_with(pair.alice, "bob")->routes);
+}
+
 /* Whatever crosses the closing, no line is left without an end. */
 static void a_line_that_crosses_the_closing_is_told(void **state)
 {
@@ -548,6 +601,8 @@ int main(void)
         TEST(what_waits_for_a_sealed_answer_may_be_lowered),
         TEST(classic_routes_end_when_one_is_sealed),
         TEST(a_closing_wipes_the_root_on_both_sides),
+        TEST(who_was_away_is_told_after_a_restart),
+        TEST(nobody_is_waited_for_longer_than_30_days),
         TEST(a_line_that_crosses_the_closing_is_told),
         TEST(settling_is_tried_until_it_is_stored),
         TEST(a_sleeping_route_is_woken_by_a_line),
