@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* What comes out of a tunnel, on the classic wire and sealed, where the fuzzer is the guest and knows all
- * keys. The input is a list of steps: a byte that says what happens, a u16 size, so many bytes. Packets are
- * given as they are, or as plaintext sealed with the chat's key, so that the items inside are reached. */
+/* What comes out of a tunnel, on the classic wire and sealed, where the fuzzer is the other side, by an
+ * invite or in root mode, and knows all keys. The input is a list of steps: a byte that says what happens, a
+ * u16 size, so many bytes. Packets are given as they are, or as plaintext sealed with the chat's key, so that
+ * the items inside are reached. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,13 +37,16 @@ struct harness {
     uint64_t now, line, next_salt, unsettled;
     struct buffer last, own; /* the latest packet of either side */
     bool asked;
-    /* The guest of a sealed inviter. */
+    /* The other side of a sealed chat. */
     struct sealed_cipher *sealed;
     const struct chat_options *options;
     struct random_source random;
-    struct sealed_tunnel guest;
-    uint64_t number; /* highest number of a line that came */
-    bool root;
+    struct sealed_tunnel peer;
+    enum sealed_mode mode;
+    enum sealed_side side; /* the fuzzer's */
+    uint8_t hash[SEALED_HASH_SIZE], key[16];
+    uint64_t number, stored; /* highest number of a line that came, and that is stored */
+    bool root, answers;
 };
 
 static void insist(bool holds)
@@ -56,39 +60,61 @@ static int64_t wall(const struct harness *harness)
     return WALL + (int64_t)(harness->now / 1000);
 }
 
-/* The fuzzer's guest completes the handshake with what the chat says. */
+static void meet(struct harness *harness, const uint8_t announcement[SEALED_ANNOUNCEMENT_SIZE])
+{
+    const struct chat_options *options = harness->options;
+    bool rooted = harness->mode == SEALED_ROOTED, opener = harness->side == SEALED_OPENER;
+    struct sealed_handshake handshake = {
+        .mode = harness->mode,
+        .opener = (options->role == CHAT_GUEST) == opener ? SEALED_INVITER : SEALED_GUEST,
+        .side = harness->side,
+        .secret = rooted ? bytes_of(options->root, SEALED_ROOT_SIZE) : bytes_of(options->key, 16)};
+    memcpy(handshake.hash, harness->hash, sizeof handshake.hash);
+    memcpy(handshake.context, options->context, sizeof handshake.context);
+    if (sealed_tunnel_judge(&harness->peer, harness->side, announcement) == SEALED_MEETING_BEGUN)
+        harness->answers =
+            sealed_tunnel_meet(&harness->peer, &handshake, announcement, &harness->random, harness->now) &&
+            !opener;
+}
+
+/* The fuzzer completes the handshake with what the chat says. */
 static void listen(struct harness *harness, struct bytes payload)
 {
     struct buffer plain = buffer_make(ROOM), text = buffer_make(ROOM);
     struct chat_item item;
-    uint8_t peer[SEALED_ANNOUNCEMENT_SIZE];
+    uint8_t announcement[SEALED_ANNOUNCEMENT_SIZE];
     bool newest;
     if (harness->sealed != NULL && payload.size == SEALED_ANNOUNCEMENT_PACKET &&
-        classic_open(harness->cipher, &plain, harness->options->key, payload) &&
+        classic_open(harness->cipher, &plain, harness->key, payload) &&
         chat_parse(&item, &text, buffer_view(&plain)) && item.flags == CHAT_ANNOUNCE &&
-        sealed_announcement_parse(peer, buffer_view(&text))) {
-        struct sealed_handshake handshake = {.mode = SEALED_OFFER,
-                                             .opener = SEALED_GUEST,
-                                             .side = SEALED_OPENER,
-                                             .secret = bytes_of(harness->options->key, 16)};
-        memcpy(handshake.context, harness->options->context, sizeof handshake.context);
-        if (sealed_tunnel_judge(&harness->guest, SEALED_OPENER, peer) == SEALED_MEETING_BEGUN)
-            sealed_tunnel_meet(&harness->guest, &handshake, peer, &harness->random, harness->now);
+        sealed_announcement_parse(announcement, buffer_view(&text))) {
+        meet(harness, announcement);
     } else if (harness->sealed != NULL) {
         buffer_clear(&plain);
-        sealed_tunnel_open(&harness->guest, harness->sealed, &plain, payload, &newest, harness->now);
+        sealed_tunnel_open(&harness->peer, harness->sealed, &plain, payload, &newest, harness->now);
     }
     buffer_free(&plain);
     buffer_free(&text);
+}
+
+static bool is_shown(struct bytes text)
+{
+    uint32_t code_point;
+    while (utf8_next(&text, &code_point)) {
+        if (utf8_screen(code_point, "\n\t") != code_point)
+            return false;
+    }
+    return text.size == 0;
 }
 
 static void check(struct harness *harness, const struct chat_output *out)
 {
     switch (out->kind) {
     case CHAT_LINE:
-        insist(utf8_valid(out->text));
+        insist(is_shown(out->text));
         if (out->number != 0) {
             insist(out->number == harness->number + 1 || out->missing == out->number - harness->number);
+            insist(out->text.size <= CHAT_LINE_LIMIT && out->time <= (wall(harness) + 86400) * 1000);
             harness->number = out->number;
             break;
         }
@@ -97,7 +123,7 @@ static void check(struct harness *harness, const struct chat_output *out)
         insist(out->salt_count > 0 && out->salt_count <= CHAT_PARTS_LIMIT);
         break;
     case CHAT_STATE_TEXT:
-        insist(out->text.size <= CHAT_STATE_TEXT_LIMIT && utf8_valid(out->text));
+        insist(out->text.size <= CHAT_STATE_TEXT_LIMIT && is_shown(out->text));
         break;
     case CHAT_PEER_AVATAR:
         insist(harness->asked && out->text.size <= 32767);
@@ -109,7 +135,7 @@ static void check(struct harness *harness, const struct chat_output *out)
         listen(harness, out->payload);
         break;
     case CHAT_ROOT:
-        insist(out->secret.size == 64 && !out->settled);
+        insist(out->secret.size == (out->settled ? 32 : 64));
         harness->root = true;
         break;
     case CHAT_SALTS:
@@ -131,6 +157,10 @@ static void take(struct harness *harness)
         chat_root_stored(harness->chat, harness->now, wall(harness));
         take(harness);
     }
+    while (harness->stored < harness->number) {
+        chat_line_stored(harness->chat, harness->stored = harness->number, harness->now, wall(harness));
+        take(harness);
+    }
     if (harness->unsettled == 0)
         return;
     uint64_t next = harness->unsettled;
@@ -139,27 +169,30 @@ static void take(struct harness *harness)
     take(harness);
 }
 
-/* A packet that came once must never be taken again. */
-static void receive_twice(struct harness *harness, struct bytes packet)
+/* A packet that came once must never be taken again. What it is read from may change meanwhile. */
+static void receive_twice(struct harness *harness, struct bytes given)
 {
     struct chat_output out;
-    chat_receive(harness->chat, 1, packet, harness->now, wall(harness));
+    struct buffer packet = buffer_make(ROOM);
+    buffer_append_bytes(&packet, given);
+    chat_receive(harness->chat, 1, buffer_view(&packet), harness->now, wall(harness));
     take(harness);
-    chat_receive(harness->chat, 1, packet, harness->now, wall(harness));
+    chat_receive(harness->chat, 1, buffer_view(&packet), harness->now, wall(harness));
     while (chat_next(harness->chat, &out)) {
         insist(out.kind != CHAT_LINE && out.kind != CHAT_TYPING && out.kind != CHAT_PEER_AVATAR);
         check(harness, &out);
     }
     take(harness);
+    buffer_free(&packet);
 }
 
-static void receive_sealed(struct harness *harness, const struct chat_options *options, struct bytes plain)
+static void receive_sealed(struct harness *harness, struct bytes plain)
 {
     uint64_t salt = ++harness->next_salt;
     uint8_t salt_bytes[8];
     memcpy(salt_bytes, &salt, sizeof salt_bytes);
     buffer_clear(&harness->last);
-    if (classic_seal(harness->cipher, &harness->last, options->key, salt_bytes, plain))
+    if (classic_seal(harness->cipher, &harness->last, harness->key, salt_bytes, plain))
         receive_twice(harness, buffer_view(&harness->last));
 }
 
@@ -178,27 +211,52 @@ static void receive_frame(struct harness *harness, struct bytes bytes)
     } else {
         buffer_append_bytes(&plain, bytes);
     }
-    if (harness->sealed != NULL && sealed_tunnel_seal(&harness->guest, harness->sealed, &frame, false,
-                                                      buffer_view(&plain), harness->now))
+    if (harness->sealed != NULL &&
+        sealed_tunnel_seal(&harness->peer, harness->sealed, &frame, false, buffer_view(&plain), harness->now))
         receive_twice(harness, buffer_view(&frame));
     buffer_free(&plain);
     buffer_free(&frame);
 }
 
-static void announce(struct harness *harness)
+static void say_announcement(struct harness *harness)
 {
     char text[SEALED_ANNOUNCEMENT_TEXT + 1];
     struct buffer item = buffer_make(ROOM);
-    if (harness->sealed != NULL && sealed_tunnel_announce(&harness->guest, &harness->random)) {
-        sealed_announcement_text(text, harness->guest.own.announcement);
-        if (chat_status_write(&item, CHAT_ANNOUNCE, bytes_of_string(text)))
-            receive_sealed(harness, harness->options, buffer_view(&item));
-    }
+    sealed_announcement_text(text, harness->peer.own.announcement);
+    if (chat_status_write(&item, CHAT_ANNOUNCE, bytes_of_string(text)))
+        receive_sealed(harness, buffer_view(&item));
     buffer_free(&item);
 }
 
-static void act(struct harness *harness, const struct chat_options *options, enum step step,
-                struct bytes bytes)
+static void announce(struct harness *harness)
+{
+    if (harness->sealed != NULL && harness->side == SEALED_OPENER &&
+        sealed_tunnel_announce(&harness->peer, &harness->random))
+        say_announcement(harness);
+}
+
+/* To an announcement of the chat. */
+static void answer(struct harness *harness)
+{
+    struct buffer plain = buffer_make(SEALED_PLAIN_MAX), frame = buffer_make(ROOM);
+    harness->answers = false;
+    say_announcement(harness);
+    sealed_header_write(&plain, &(struct sealed_header){.flags = SEALED_ANSWER, .base = 1});
+    if (sealed_tunnel_seal(&harness->peer, harness->sealed, &frame, true, buffer_view(&plain), harness->now))
+        receive_twice(harness, buffer_view(&frame));
+    buffer_free(&plain);
+    buffer_free(&frame);
+}
+
+static void say(struct harness *harness, struct bytes text)
+{
+    struct chat *chat = harness->chat;
+    uint64_t number = chat_number(chat, text.size);
+    if (!chat_say(chat, ++harness->line, number, text, harness->now, wall(harness), NULL) && number != 0)
+        chat_void(chat, number, harness->now, wall(harness));
+}
+
+static void act(struct harness *harness, enum step step, struct bytes bytes)
 {
     uint64_t tunnel = bytes.size > 0 ? bytes.data[0] % 20 + 1U : 1;
     struct chat *chat = harness->chat;
@@ -207,7 +265,7 @@ static void act(struct harness *harness, const struct chat_options *options, enu
         receive_twice(harness, bytes);
         break;
     case SEALED:
-        receive_sealed(harness, options, bytes);
+        receive_sealed(harness, bytes);
         break;
     case AGAIN:
         receive_twice(harness, buffer_view(&harness->last));
@@ -216,13 +274,14 @@ static void act(struct harness *harness, const struct chat_options *options, enu
         receive_twice(harness, buffer_view(&harness->own));
         break;
     case UP:
-        chat_tunnel_up(chat, tunnel, options->hash, options->role == CHAT_GUEST, harness->now, wall(harness));
+        chat_tunnel_up(chat, tunnel, harness->hash, harness->side == SEALED_ANSWERER, harness->now,
+                       wall(harness));
         break;
     case DOWN:
         chat_tunnel_down(chat, tunnel, NULL, harness->now, wall(harness));
         break;
     case SAY:
-        chat_say(chat, ++harness->line, 0, bytes, harness->now, wall(harness), NULL);
+        say(harness, bytes);
         break;
     case TICK:
         harness->now += tunnel * 4000;
@@ -243,10 +302,13 @@ static void act(struct harness *harness, const struct chat_options *options, enu
         break;
     case OPEN:
     default:
+        chat_closing_stored(chat, harness->now, wall(harness));
         chat_open(chat, harness->now, wall(harness));
         break;
     }
     take(harness);
+    if (harness->answers)
+        answer(harness);
     insist(chat_tunnels(chat) <= CHAT_TUNNELS_LIMIT &&
            chat_queued(chat) <= CHAT_QUEUE_LINES + LINE_WINDOW_LINES);
 }
@@ -272,23 +334,35 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .cipher = cipher, .now = 5000, .last = buffer_make(ROOM), .own = buffer_make(ROOM)};
     harness.options = &options;
     harness.random = random;
-    if (scene % 4 == 3) { /* sealed */
-        options.sealing = CHAT_SEALING_MAY;
+    harness.side = options.role == CHAT_GUEST ? SEALED_ANSWERER : SEALED_OPENER;
+    if (scene % 4 >= 2) {
+        options.sealing = options.role == CHAT_GUEST ? CHAT_SEALING_MUST : CHAT_SEALING_MAY;
         options.context[0] = 1;
         harness.sealed = sealed;
+    }
+    if (scene % 8 >= 6) { /* the fuzzer finds the chat by its hash of the day */
+        options.sealed = options.settled = true;
+        options.sealing = CHAT_SEALING_MUST;
+        harness.mode = SEALED_ROOTED;
+        harness.side = SEALED_OPENER;
+        insist(sealed_rendezvous(harness.hash, options.root, WALL / 86400,
+                                 options.role == CHAT_GUEST ? SEALED_GUEST : SEALED_INVITER) &&
+               sealed_announce_key(harness.key, options.root, harness.hash));
     }
     harness.chat =
         chat_new(&options, &(struct chat_tools){.classic = cipher, .sealed = sealed, .random = &random},
                  harness.now, WALL);
     insist(cipher != NULL && harness.chat != NULL);
-    chat_tunnel_up(harness.chat, 1, options.hash, options.role == CHAT_GUEST, harness.now, WALL);
+    chat_tunnel_up(harness.chat, 1, harness.hash, harness.side == SEALED_ANSWERER, harness.now, WALL);
     take(&harness);
+    if (harness.answers)
+        answer(&harness);
     while (reader.left > 3) {
         enum step step = (enum step)(read_u8(&reader) % STEPS);
         size_t wanted = read_u16(&reader);
-        act(&harness, &options, step, read_bytes(&reader, wanted < reader.left ? wanted : reader.left));
+        act(&harness, step, read_bytes(&reader, wanted < reader.left ? wanted : reader.left));
     }
-    sealed_tunnel_wipe(&harness.guest);
+    sealed_tunnel_wipe(&harness.peer);
     chat_free(harness.chat);
     buffer_free(&harness.last);
     buffer_free(&harness.own);

@@ -65,20 +65,20 @@ static void sleep_is_quiet(void **state)
     road_agree();
     road_open(INVITER);
     chat_sleep(chat_of(GUEST), road.ends[GUEST].now);
-    road_settle();
+    road_pass(100000);
     road_clear();
     uint64_t tunnel = talking_tunnel(INVITER)->id;
     road_pass(10 * 60000);
     assert_int_equal(talking_tunnel(GUEST)->id, tunnel);
-    assert_int_equal(count_hashes(GUEST, true), 0);
+    assert_false(chat_of(GUEST)->asking);
     /* A frame each 20 to 24 s and nothing besides. */
     assert_true(road.sent[GUEST] <= 31 && road.sent[INVITER] <= 31);
     road_clear();
     chat_sleep(chat_of(INVITER), road.ends[INVITER].now);
-    road_pass(60000);
+    road_pass(3 * 60000); /* a minute in which the person may come back, and what the peer hears late */
     assert_int_equal(chat_tunnels(chat_of(GUEST)) + chat_tunnels(chat_of(INVITER)), 0);
     assert_int_equal(count_hashes(GUEST, true) + count_hashes(INVITER, true), 0);
-    assert_true(road.sent[GUEST] + road.sent[INVITER] <= 4);
+    assert_true(road.sent[GUEST] + road.sent[INVITER] <= 20);
     road_clear();
     road_pass(10 * 60000);
     assert_int_equal(road.sent[GUEST] + road.sent[INVITER], 0);
