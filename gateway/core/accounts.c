@@ -305,7 +305,8 @@ static void tell_chats(struct account *account)
         {
             if (route->chat == NULL)
                 continue;
-            chat_set_avatar(route->chat, buffer_view(&account->avatar), NULL);
+            if (!chat_set_avatar(route->chat, buffer_view(&account->avatar), NULL))
+                chat_set_avatar(route->chat, bytes_of(NULL, 0), NULL); /* not the one that is gone now */
             chat_set_state_text(route->chat, bytes_of_string(account->state_text));
             route_mark_dirty(route);
         }
@@ -325,7 +326,7 @@ static void account_changed(void *arg, const struct error *error)
     } else {
         account->typing = setting->typing;
         account->is_operator = setting->is_operator;
-        buffer_free(&account->avatar);
+        struct buffer before = account->avatar;
         account->avatar = setting->avatar;
         avatar_name_own(account);
         memcpy(account->state_text, setting->state_text, sizeof account->state_text);
@@ -336,6 +337,7 @@ static void account_changed(void *arg, const struct error *error)
         account->change = setting->change;
         ring_put(account, account->change, "account", json_of_account(account));
         tell_chats(account);
+        buffer_free(&before); /* the chats held it until now */
         call_done(setting->call, json_of_account(account));
     }
     free(setting);

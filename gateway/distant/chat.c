@@ -69,7 +69,6 @@ struct chat *chat_new(const struct chat_options *options, const struct chat_tool
     chat->options = *options;
     chat->tools = *tools;
     chat->salt_used = chat->salt_reserved = options->salt_next;
-    chat->avatar = buffer_make(CHAT_AVATAR_LIMIT);
     chat->state_text = buffer_make(CHAT_STATE_TEXT_LIMIT);
     chat->announces_state_text = true;
     chat->protection = first_protection(options);
@@ -105,7 +104,6 @@ void chat_free(struct chat *chat)
     free_lines(chat->queue);
     free_lines(chat->handed);
     salts_free(&chat->salts);
-    buffer_free(&chat->avatar);
     buffer_free(&chat->state_text);
     line_sender_free(chat->sender);
     line_receiver_free(chat->receiver);
@@ -488,11 +486,8 @@ bool chat_set_avatar(struct chat *chat, struct bytes image, struct error **error
                          CHAT_AVATAR_LIMIT);
     if (image.size > 0 && !chat_image_is_known(image))
         return error_set(error, ERROR_INVALID, "the image is neither PNG nor JPEG");
-    if (bytes_equal(image, buffer_view(&chat->avatar)))
-        return true;
-    if (!replace(&chat->avatar, image))
-        return error_set(error, ERROR_INTERNAL, "out of memory");
-    chat->announces_avatar = true;
+    chat->announces_avatar |= !bytes_equal(image, chat->avatar);
+    chat->avatar = image;
     return true;
 }
 

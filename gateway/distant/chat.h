@@ -247,7 +247,8 @@ bool chat_say(struct chat *chat, uint64_t line, uint64_t number, struct bytes te
 bool chat_withdraw(struct chat *chat, uint64_t line); /* only while queued; nothing is put out */
 /* Dropped without a confirmed tunnel, when not allowed, and within 5 s of the one before. */
 void chat_typing(struct chat *chat, uint64_t now, int64_t wall);
-/* PNG or JPEG of at most 32 767 bytes, copied; empty: none. A new one is announced with the next line. */
+/* PNG or JPEG of at most 32 767 bytes; empty: none. A new one is announced with the next line. Not copied:
+ * the bytes live until another is set or the chat is freed. */
 bool chat_set_avatar(struct chat *chat, struct bytes image, struct error **error);
 /* UTF-8 of at most CHAT_STATE_TEXT_LIMIT bytes, copied; leaves after the next line. */
 bool chat_set_state_text(struct chat *chat, struct bytes text);

@@ -165,9 +165,10 @@ struct chat {
     uint64_t salt_again_at; /* when to ask again for the same */
     struct salts salts;
 
-    struct buffer avatar, state_text; /* own */
-    bool announces_avatar;            /* with the next line */
-    bool announces_state_text;        /* after the next line */
+    struct bytes avatar;       /* own; the owner keeps it, because it is the same for all his chats */
+    struct buffer state_text;  /* own */
+    bool announces_avatar;     /* with the next line */
+    bool announces_state_text; /* after the next line */
     bool owes_avatar, owes_state_text, owes_avatar_request, owes_state_request, owes_typing;
     bool avatar_awaited;
     uint64_t typing_after, avatar_after, avatar_request_after, state_text_after,

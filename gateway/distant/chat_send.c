@@ -136,7 +136,7 @@ static bool seal_parts(struct chat *chat, struct output_queue *queue, const stru
         uint32_t flags = CHAT_PRIVATE;
         if (size < text.size)
             flags |= CHAT_PARTIAL;
-        else if (chat->announces_avatar && buffer_size(&chat->avatar) > 0)
+        else if (chat->announces_avatar && chat->avatar.size > 0)
             flags |= CHAT_AVATAR_AVAILABLE;
         buffer_clear(&item);
         sealed = chat_text_write(&item, flags, (uint32_t)chat->wall, bytes_of(text.data, size)) &&
@@ -187,7 +187,7 @@ static bool send_line(struct chat *chat, struct chat_tunnel *tunnel)
 static bool send_avatar(struct chat *chat, struct chat_tunnel *tunnel)
 {
     struct buffer item = item_buffer();
-    return send_item(chat, tunnel, chat_avatar_write(&item, buffer_view(&chat->avatar)), &item);
+    return send_item(chat, tunnel, chat_avatar_write(&item, chat->avatar), &item);
 }
 
 static bool send_avatar_request(struct chat *chat, struct chat_tunnel *tunnel)
@@ -270,7 +270,7 @@ void chat_flush(struct chat *chat)
     }
     pay(chat, tunnel, &chat->owes_avatar_request, &chat->avatar_request_after, CHAT_AVATAR_MS,
         send_avatar_request);
-    if (buffer_size(&chat->avatar) == 0)
+    if (chat->avatar.size == 0)
         chat->owes_avatar = false;
     pay(chat, tunnel, &chat->owes_avatar, &chat->avatar_after, CHAT_AVATAR_MS, send_avatar);
     pay(chat, tunnel, &chat->owes_state_text, &chat->state_text_after, CHAT_STATE_TEXT_MS, send_state_text);

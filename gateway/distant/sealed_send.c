@@ -204,7 +204,7 @@ static uint16_t pending_flags(struct chat *chat, bool lines)
         chat->state_request_after = chat->now + CHAT_STATE_TEXT_MS;
         flags |= SEALED_STATE_ASKED;
     }
-    if (lines && chat->announces_avatar && buffer_size(&chat->avatar) > 0)
+    if (lines && chat->announces_avatar && chat->avatar.size > 0)
         flags |= SEALED_AVATAR_NEW;
     chat->owes_typing = chat->owes_avatar_request = chat->owes_state_request = false;
     if (lines)
@@ -226,13 +226,13 @@ static bool pending_state_text(struct chat *chat, bool lines)
 
 static void send_avatar(struct chat *chat, struct chat_tunnel *tunnel)
 {
-    bool due = chat_due(chat, &chat->owes_avatar, chat->avatar_after) && buffer_size(&chat->avatar) > 0;
+    bool due = chat_due(chat, &chat->owes_avatar, chat->avatar_after) && chat->avatar.size > 0;
     chat->owes_avatar = false;
     if (!due)
         return;
     chat->avatar_after = chat->now + CHAT_AVATAR_MS;
     struct draft draft = draft_of(chat, tunnel, 0, false);
-    sealed_record_write(&draft.plain, SEALED_AVATAR, buffer_view(&chat->avatar));
+    sealed_record_write(&draft.plain, SEALED_AVATAR, chat->avatar);
     draft_send(&draft);
 }
 
