@@ -394,7 +394,9 @@ bool do_invite_new(struct call *call, struct error **error)
 
 /* --- opening one */
 
-static struct route *route_with_hash(const struct account *account, const uint8_t hash[20])
+/* The route that an invite with this hash, or this context, has made already. */
+static struct route *route_opened(const struct account *account, const uint8_t hash[20],
+                                  const uint8_t context[32])
 {
     struct conversation *conversation, *next;
     HASH_ITER(hh, account->conversations, conversation, next)
@@ -402,7 +404,8 @@ static struct route *route_with_hash(const struct account *account, const uint8_
         struct route *route;
         DL_FOREACH(conversation->routes, route)
         {
-            if (!route->ended && memcmp(route->hash, hash, 20) == 0)
+            if (!route->ended &&
+                (memcmp(route->hash, hash, 20) == 0 || memcmp(route->context, context, 32) == 0))
                 return route;
         }
     }
@@ -454,7 +457,8 @@ static void invite_opened(void *arg, const struct keyring_answer *answer)
     }
     int64_t now = clock_wall_ms() / 1000;
     int64_t expires = answer->expires != 0 ? answer->expires : offer->hint_expires;
-    struct route *known = route_with_hash(account, answer->hash);
+    keep_context(offer, buffer_view(&offer->blob));
+    struct route *known = route_opened(account, answer->hash, offer->route->context);
     if (expires != 0 && expires < now) {
         offer_fail(offer, &(struct error){ERROR_EXPIRED, "this invite has expired; ask for a new one"});
         return;
@@ -483,7 +487,6 @@ static void invite_opened(void *arg, const struct keyring_answer *answer)
     }
     memcpy(offer->route->hash, answer->hash, sizeof offer->route->hash);
     memcpy(offer->route->keys, answer->key, 16);
-    keep_context(offer, buffer_view(&offer->blob));
     offer->route->sealing = answer->sealed ? CHAT_SEALING_MUST : CHAT_SEALING_MAY;
     offer->invite->expires = expires * 1000;
     offer->invite->sealed = answer->sealed;

@@ -109,7 +109,8 @@ static struct chat_options options_of(const struct route *route)
     };
     memcpy(options.own, account->fingerprint, sizeof options.own);
     memcpy(options.peer, route->conversation->contact->fingerprint, sizeof options.peer);
-    memcpy(options.context, route->context, sizeof options.context);
+    if (!route->settled)
+        memcpy(options.context, route->context, sizeof options.context);
     memcpy(options.hash, route->hash, sizeof options.hash);
     memcpy(options.key, route->keys, sizeof options.key);
     memcpy(options.salt_key, route->keys + 16, sizeof options.salt_key);

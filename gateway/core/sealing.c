@@ -41,7 +41,9 @@ static void forget_invite(struct route *route)
 {
     route->settled = true;
     memset(route->hash, 0, sizeof route->hash);
-    memset(route->context, 0, sizeof route->context);
+    /* A guest keeps it: by it the same link is known when it is opened again. */
+    if (route->role == CHAT_INVITER)
+        memset(route->context, 0, sizeof route->context);
 }
 
 /* --- moving up */

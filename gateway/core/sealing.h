@@ -10,7 +10,7 @@
 /* CHAT_ROOT: stores root and claim, and that route and conversation are sealed; then the chat goes on, and
  * what is classic beside it ends. */
 void sealing_root(struct route *route, struct bytes secret, bool settled);
-/* CHAT_SETTLED: wipes hash, key and context of the invite, and ends the offer. What fails is tried again
+/* CHAT_SETTLED: wipes hash and key of the invite, and ends the offer. What fails is tried again
  * every minute.
  */
 void sealing_settle(struct route *route);

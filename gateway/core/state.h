@@ -43,7 +43,7 @@ struct route {
     int64_t invite;
     enum chat_sealing sealing;
     bool sealed;             /* the root is in keys_wrapped */
-    bool settled;            /* hash, key and context of the invite are wiped */
+    bool settled;            /* hash and key of the invite are wiped */
     uint8_t hash[20];        /* of the invite */
     uint8_t context[32];     /* C of SEALED.md §3 */
     uint8_t keys[KEYS_SIZE]; /* see vault.h: only while they are wrapped or a chat is made */
