@@ -88,17 +88,26 @@ def revoked():
     used = [it for it in a.do("invite.list", account="alice")["invites"] if it["state"] == "used"][0]
     a.do("invite.revoke", account="alice", invite=used["id"])
     wait_equal("B is told", lambda: state_of(b, "bob", "alice"), "closed by peer")
-    assert conversation(a, "alice", "bob")["routes"] == []
+    wait_equal("the route is gone", lambda: conversation(a, "alice", "bob")["routes"], [])
     refused(a, "invalid", "no route", "say", account="alice", conversation="bob", text="x")
 
 
 def limited_uses():
-    """An offer with two uses stays open after the first."""
+    """The first sealed use ends an offer; a classic one with two uses stays open after the first."""
+    def offer(invite):
+        return [(it["state"], it["uses_left"]) for it in a.do("invite.list", account="alice")["invites"]
+                if it["id"] == invite["id"]]
+
     invite = a.do("invite.new", account="alice", contact="bob", uses=2)
     b.do("invite.open", account="bob", link=invite["link"])
+    wait_for("the offer is used", lambda: offer(invite)[0][0] == "used")
+    refused(a, "denied", "lower", "invite.new", account="alice", contact="bob", uses=2, protection="classic")
+    for gateway, account, handle in ((a, "alice", "bob"), (b, "bob", "alice")):
+        gateway.do("conversation.lower", account=account, conversation=handle, sure=True)
+    invite = a.do("invite.new", account="alice", contact="bob", uses=2, protection="classic")
+    b.do("invite.open", account="bob", link=invite["link"])
     can_talk(b, "bob", "alice")
-    wait_equal("one use left", lambda: [(it["state"], it["uses_left"]) for it in a.do(
-        "invite.list", account="alice")["invites"] if it["id"] == invite["id"]], [("open", 1)])
+    wait_equal("one use left", lambda: offer(invite), [("open", 1)])
 
 
 def inviter_among_contacts():
