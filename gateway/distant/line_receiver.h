@@ -11,7 +11,7 @@
 struct line_receiver;
 
 /* Beyond what is stored, whether early or handed over; the next one to be stored is always taken. */
-enum { LINE_EARLY_LINES = 1024, LINE_EARLY_BYTES = 256 * 1024 };
+enum { LINE_EARLY_LINES = 4096, LINE_EARLY_BYTES = 1024 * 1024 };
 
 struct received_line {
     uint64_t number;

@@ -17,8 +17,8 @@
 struct line_sender;
 
 enum {
-    LINE_WINDOW_LINES = 1024,
-    LINE_WINDOW_BYTES = 256 * 1024, /* of text; one line alone may be longer */
+    LINE_WINDOW_LINES = 4096,
+    LINE_WINDOW_BYTES = 1024 * 1024, /* of text; one line alone may be longer */
     LINE_AGAIN_LEAST_MS = 1000,
     LINE_AGAIN_MOST_MS = 60000,
 };

@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../e2e"))
 import harness  # noqa: E402
 
-LINES, SESSIONS, IN_FLIGHT = 100000, 4, 200
+LINES, SESSIONS, IN_FLIGHT = 100000, 16, 64
 SLEEPERS, SECONDS = 10000, 60
 PROTECTIONS = ("classic", "sealed")
 

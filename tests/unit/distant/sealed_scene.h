@@ -8,7 +8,7 @@
 /* A guest and an inviter joined by a road in memory: a tunnel is there when one seeks what the other serves,
  * and carries packets until it is cut. What they put out is kept, so that tests can look and tamper. */
 
-enum { GUEST, INVITER, ROAD_TUNNELS = 24, ROAD_HASHES = 32, FIRST_TUNNEL = 501, LINE_WINDOW = 1024 };
+enum { GUEST, INVITER, ROAD_TUNNELS = 24, ROAD_HASHES = 32, FIRST_TUNNEL = 501, LINE_WINDOW = 4096 };
 
 struct road_tunnel {
     uint64_t id; /* 0: free */

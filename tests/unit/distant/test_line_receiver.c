@@ -98,25 +98,25 @@ static void too_many_are_dropped(void **state)
 static void too_much_is_dropped_but_never_the_next(void **state)
 {
     (void)state;
-    enum { LARGE = 65536 };
+    enum { LARGE = 65536, OVER = 2 + LINE_EARLY_BYTES / LARGE };
     char *text = calloc(1, LARGE);
     assert_non_null(text);
     struct bytes large = bytes_of(text, LARGE);
     struct line_receiver *receiver = line_receiver_new(0);
-    for (uint64_t i = 2; i < 6; i++)
+    for (uint64_t i = 2; i < OVER; i++)
         assert_true(line_receiver_take(receiver, i, 0, large));
-    assert_false(line_receiver_take(receiver, 6, 0, bytes_of(text, 1)));
+    assert_false(line_receiver_take(receiver, OVER, 0, bytes_of(text, 1)));
     assert_true(line_receiver_take(receiver, 1, 0, large));
     struct received_line line;
-    for (uint64_t i = 1; i < 6; i++) {
+    for (uint64_t i = 1; i < OVER; i++) {
         assert_true(line_receiver_next(receiver, &line));
         assert_int_equal(line.number, i);
         assert_int_equal(line.text.size, LARGE);
     }
-    assert_false(line_receiver_take(receiver, 6, 0, bytes_of(text, 1))); /* counted until stored */
+    assert_false(line_receiver_take(receiver, OVER, 0, bytes_of(text, 1))); /* counted until stored */
     line_receiver_stored(receiver, 2);
-    assert_true(line_receiver_take(receiver, 6, 0, bytes_of(text, LARGE)));
-    assert_true(line_receiver_take(receiver, 6, 0, bytes_of(text, LARGE)));
+    assert_true(line_receiver_take(receiver, OVER, 0, bytes_of(text, LARGE)));
+    assert_true(line_receiver_take(receiver, OVER, 0, bytes_of(text, LARGE)));
     line_receiver_free(receiver);
     free(text);
 }
