@@ -46,6 +46,8 @@ struct keyring_answer {
     int64_t expires;           /* invite_open: from the signature, Unix seconds; 0: not signed */
     bool addressee_bound;      /* invite_open: the signature names us as addressee */
     bool sealed, sealed_only;  /* invite_open, only when the addressee is bound */
+    struct bytes text;         /* post_seal, post_greet: what was made. post_open: the plaintext */
+    int64_t signed_at;         /* post_verify, post_check: from the signature, Unix seconds */
 };
 typedef void keyring_fn(void *arg, const struct keyring_answer *answer);
 /* Key generation: gpg's progress, for a person. May be NULL. */
@@ -99,6 +101,44 @@ uint64_t keyring_invite_new(struct keyring *keyring, const struct keyring_secret
  * be asked for the key. */
 uint64_t keyring_invite_open(struct keyring *keyring, const struct keyring_secret *account, struct bytes blob,
                              struct bytes inviter, keyring_fn *done, void *arg);
+/* --- posts (distant/POSTS.md; protocol 04 §5). The keyring builds what is signed from these fields. */
+
+enum { KEYRING_POST_LIMIT = 40 << 20 /* bytes of a plaintext or a ciphertext */ };
+
+struct keyring_post {
+    bool sealed;            /* the letter of POSTS.md §7, else the classic plaintext */
+    struct bytes addressee; /* public block: encrypted to it */
+    bool sign;              /* classic; a sealed one always is */
+    int64_t time;           /* Unix ms; classic: seconds are kept */
+    /* sealed */
+    uint8_t message_id[16];
+    struct bytes content;
+    /* classic: UTF-8, and message hashes, 20 bytes each, one after the other (protocol 04 §5; 06 W-M4, W-M13)
+     */
+    struct bytes subject, body, to, cc;
+};
+/* Answers with `text`: the OpenPGP message. Of 25 MiB it takes about a second; requests of the home wait
+ * behind it. */
+uint64_t keyring_post_seal(struct keyring *keyring, const struct keyring_secret *account,
+                           const struct keyring_post *post, keyring_fn *done, void *arg);
+/* Screens (06 W-M9) and decrypts: `text` is the plaintext with its signature, which wire/post.h reads.
+ * ERROR_INVALID: not readable or malformed; ERROR_DENIED: not for this key. */
+uint64_t keyring_post_open(struct keyring *keyring, const struct keyring_secret *account,
+                           struct bytes message, keyring_fn *done, void *arg);
+/* The signature (screened) of a post's plaintext, with the key that it should be by. Needs no home: any
+ * worker. A sealed letter's must have the purpose notation. ERROR_DENIED: it does not verify. */
+uint64_t keyring_post_verify(struct keyring *keyring, struct bytes plain, struct bytes signature, bool sealed,
+                             struct bytes key_block, const uint8_t fingerprint[20], keyring_fn *done,
+                             void *arg);
+/* Signs a day key (POSTS.md §4): `text` is the signature packet. */
+uint64_t keyring_post_greet(struct keyring *keyring, const struct keyring_secret *account,
+                            const uint8_t day_key[32], keyring_fn *done, void *arg);
+/* Checks such a signature with a contact's public block, and its times against the clock. ERROR_DENIED says
+ * what is wrong. */
+uint64_t keyring_post_check(struct keyring *keyring, const uint8_t day_key[32], struct bytes signature,
+                            struct bytes key_block, const uint8_t fingerprint[20], keyring_fn *done,
+                            void *arg);
+
 /* Deletes a home and all that is in it. */
 uint64_t keyring_forget(struct keyring *keyring, const char *home, keyring_fn *done, void *arg);
 

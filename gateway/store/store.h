@@ -17,6 +17,7 @@ struct store;
 enum {
     STORE_TEXT_LIMIT = 128 << 10, /* bytes of a line's text */
     STORE_BLOB_LIMIT = 64 << 20,  /* bytes of a blob */
+    STORE_POST_INLINE = 64 << 10, /* bytes of a message that is kept in its row */
     STORE_PIECE_LIMIT = 1 << 20,  /* bytes of a blob in one read */
     STORE_WORDS_LIMIT = 256,      /* bytes of a label or of what is searched */
     STORE_SEARCH_LINES = 20000,   /* looked at in one search, and */
@@ -83,6 +84,8 @@ struct contact_row {
     uint8_t fingerprint[20]; /* zeros: none */
     struct bytes key_block;
     const char *presence; /* always, open, never */
+    const char *posts;    /* unknown, classic, sealed: how posts reach it; never lowered from sealed by a put,
+                             see    store_lower_posts() */
     int64_t created, change;
 };
 
@@ -145,6 +148,59 @@ struct line_row {
     int64_t change;
 };
 
+/* A post (include/retrogate/api.md). Its seq is of the account's one log. Texts are UTF-8. */
+struct post_row {
+    int64_t account, seq;
+    const char *direction; /* in, out */
+    const char *kind;      /* post, report, answer */
+    int64_t contact;       /* 0: none */
+    const char *subject, *preview;
+    const char *from, *to, *cc; /* JSON arrays */
+    const char *message_id, *wire_id, *in_reply_to;
+    int64_t thread; /* seq of the first post of its thread; 0 in a put: its own */
+    int64_t time, peer_time;
+    int64_t size; /* bytes of the message */
+    int64_t attachments;
+    struct bytes message; /* up to STORE_POST_INLINE bytes; empty when it is a blob */
+    const char *blob;     /* blob id, or "" */
+    bool seen, answered, flagged, is_signed;
+    const char *verdict, *protection, *level; /* words of api.md, "" */
+    const char *label;                        /* as of lines */
+    const char *options;                      /* JSON object, the core's affair */
+    int64_t change;
+};
+
+/* Of an own post, one for each recipient. */
+struct delivery_row {
+    int64_t account, seq; /* of the post */
+    int64_t contact;
+    const char *address;  /* as it was given */
+    const char *delivery; /* queued, not-confirmed, delivered, failed */
+    const char *protection, *level;
+    const char *reason;
+    uint8_t message_id[16];
+    int64_t until;       /* Unix ms: given up then */
+    int64_t since;       /* of this delivery */
+    int64_t next;        /* not tried before; 0: at once */
+    int64_t warned;      /* a report told that it waits; 0: none yet */
+    const char *options; /* JSON object, the core's affair */
+};
+
+struct post_link_row {
+    int64_t id, account;
+    uint8_t hash[20];
+    int64_t expires;
+    const char *state; /* open, expired, revoked */
+    int64_t created, change;
+};
+
+/* A hash by which a contact takes posts, from a link of its own. */
+struct post_way_row {
+    int64_t account, contact;
+    uint8_t hash[20];
+    int64_t expires;
+};
+
 struct client_row { /* cursor of one client of a bridge */
     int64_t account;
     const char *name; /* "irc/phone" */
@@ -163,6 +219,12 @@ struct store_loader {
     void (*route)(void *arg, const struct route_row *row);
     void (*invite)(void *arg, const struct invite_row *row);
     void (*client)(void *arg, const struct client_row *row);
+    void (*post_link)(void *arg, const struct post_link_row *row);
+    void (*post_way)(void *arg, const struct post_way_row *row);
+    /* Those that are queued, by account and seq. */
+    void (*queued_delivery)(void *arg, const struct delivery_row *row);
+    /* Posts received and not opened yet (verdict `locked`), by account and seq. */
+    void (*locked_post)(void *arg, const struct post_row *row);
     /* Own lines still queued, in order: they must go out after a restart. */
     void (*queued_line)(void *arg, const struct line_row *row);
     /* Own lines with a number that are `sent`, by route and number: they are sent until they are delivered.
@@ -233,6 +295,37 @@ void store_set_number_in(struct store_batch *batch, int64_t route, uint64_t numb
 /* A number that was given to an own line whose commit failed: raises the route's number_out, so that it is
  * never used again. */
 void store_set_number_out(struct store_batch *batch, int64_t route, uint64_t number);
+/* --- posts */
+/* A new post, with its deliveries put in the same batch. Raises last_seq and last_change. The store keeps,
+ * for an incoming one, that its `digest` and (sender, message id) were seen, also after it is removed: see
+ * store_post_known(). A blob must be there. */
+void store_put_post(struct store_batch *batch, const struct post_row *row);
+/* In the place of one that is there (opened at last; flags). Same seq. Its old blob is deleted when it is
+ * another. */
+void store_replace_post(struct store_batch *batch, const struct post_row *row);
+void store_set_post_flags(struct store_batch *batch, int64_t account, int64_t seq, bool seen, bool answered,
+                          bool flagged, int64_t change);
+void store_put_delivery(struct store_batch *batch,
+                        const struct delivery_row *row); /* new, or in the place of the old */
+/* With its deliveries and blob; a tombstone ("post", seq). One that is not there is no error, and leaves
+ * none. */
+void store_remove_post(struct store_batch *batch, int64_t account, int64_t seq, int64_t change);
+/* What was received is known for 90 days. */
+struct post_mark {
+    uint8_t digest[32];
+    uint8_t sender[20];     /* zeros: classic */
+    uint8_t message_id[16]; /* zeros: classic */
+    int64_t time;
+};
+/* ERROR_EXISTS fails the batch when either is known: so the same post cannot be stored twice. */
+void store_put_post_mark(struct store_batch *batch, int64_t account, const struct post_mark *mark);
+void store_put_post_link(struct store_batch *batch, const struct post_link_row *row);
+void store_put_post_way(struct store_batch *batch,
+                        const struct post_way_row *row); /* one for a contact and hash */
+void store_delete_post_way(struct store_batch *batch, int64_t account, int64_t contact,
+                           const uint8_t hash[20]);
+
+void store_lower_posts(struct store_batch *batch, int64_t account, int64_t contact); /* back to unknown */
 /* Removes a contact, conversation or invite (kind: "contact", "conversation", "invite") and keeps a tombstone
  * under this change number, so that clients with an old cursor learn of it. A conversation takes its lines
  * and routes with it.
@@ -252,6 +345,8 @@ void store_commit(struct store_batch *batch, store_done_fn *done, void *arg);
  * most 1,000 lines a time. `done` is always called, once; only without memory for the request itself before
  * the call returns. */
 typedef void store_line_fn(void *arg, const struct line_row *row);
+/* `more`: what is older than `before`, with which to go on, was not looked at. */
+typedef void store_searched_fn(void *arg, int64_t before, bool more, const struct error *error);
 typedef void store_gone_fn(void *arg, const char *kind, int64_t id, int64_t change);
 
 /* Lines of an account with change > after, at most max, in the order of their change. Calls line for each,
@@ -275,6 +370,37 @@ void store_sent_lines(struct store *store, int64_t route, uint64_t above, unsign
 void store_labelled(struct store *store, int64_t account, int64_t conversation, const char *label,
                     store_line_fn *line, store_done_fn *done, void *arg);
 
+/* --- posts. Views are valid during the callback; `deliveries` are those of the post. */
+typedef void store_post_fn(void *arg, const struct post_row *row, const struct delivery_row *deliveries,
+                           size_t count);
+/* Without `message` (its bytes are empty), like the next ones. */
+void store_posts_changed(struct store *store, int64_t account, int64_t after, unsigned max,
+                         store_post_fn *post, store_done_fn *done, void *arg);
+/* Newest first, seq < before. box: "in", "out", "all"; thread 0: any. */
+struct store_posts {
+    int64_t account;
+    const char *box;
+    int64_t thread;
+    int64_t before;
+    unsigned max;
+    const char *text; /* "": any; else in subject, addresses or preview, in capitals or not; bounded like
+                         store_search() */
+};
+void store_posts(struct store *store, const struct store_posts *wanted, store_post_fn *post,
+                 store_searched_fn *done, void *arg);
+/* One post; its message too when it is inline. ERROR_NOT_FOUND. */
+void store_post(struct store *store, int64_t account, int64_t seq, store_post_fn *post, store_done_fn *done,
+                void *arg);
+/* The post with this label; or by message id or wire id (either field): nothing when there is none. */
+void store_post_labelled(struct store *store, int64_t account, const char *label, store_post_fn *post,
+                         store_done_fn *done, void *arg);
+void store_post_by_id(struct store *store, int64_t account, const char *message_id, store_post_fn *post,
+                      store_done_fn *done, void *arg);
+/* known: either the digest, or sender and message id when they are not zeros. */
+typedef void store_known_fn(void *arg, bool known, const struct error *error);
+void store_post_known(struct store *store, int64_t account, const struct post_mark *mark,
+                      store_known_fn *done, void *arg);
+
 /* Lines whose text holds `text`, in capitals or not, in any script. Newest first, from below `before` on. */
 struct store_search {
     int64_t account;
@@ -283,8 +409,6 @@ struct store_search {
     int64_t before;
     unsigned max;
 };
-/* `more`: older lines than `before`, with which to go on, were not looked at. */
-typedef void store_searched_fn(void *arg, int64_t before, bool more, const struct error *error);
 /* Looks at STORE_SEARCH_LINES or STORE_SEARCH_BYTES at most: other reads wait meanwhile. */
 void store_search(struct store *store, const struct store_search *wanted, store_line_fn *line,
                   store_searched_fn *done, void *arg);
