@@ -174,14 +174,20 @@ bool line_receiver_next(struct line_receiver *receiver, struct received_line *ou
     return true;
 }
 
+/* Is this the answer to a line that was handed over? After one failed, those to the lines behind it are still
+ * to come, and count for nothing. */
+static bool is_awaited(struct line_receiver *receiver, uint64_t number)
+{
+    if (receiver->refused == 0)
+        return number > receiver->stored && number <= receiver->handed;
+    if (number >= receiver->refused)
+        receiver->refused = 0;
+    return false;
+}
+
 void line_receiver_stored(struct line_receiver *receiver, uint64_t number)
 {
-    if (receiver->refused != 0) {
-        if (number >= receiver->refused)
-            receiver->refused = 0;
-        return;
-    }
-    if (number <= receiver->stored || number > receiver->handed)
+    if (!is_awaited(receiver, number))
         return;
     uint64_t span = number - receiver->stored;
     for (uint64_t i = 0; i < span && i < receiver->capacity; i++) {
@@ -194,12 +200,7 @@ void line_receiver_stored(struct line_receiver *receiver, uint64_t number)
 
 void line_receiver_failed(struct line_receiver *receiver, uint64_t number)
 {
-    if (receiver->refused != 0) {
-        if (number >= receiver->refused)
-            receiver->refused = 0;
-        return;
-    }
-    if (number <= receiver->stored || number > receiver->handed)
+    if (!is_awaited(receiver, number))
         return;
     /* Answers come in order, so everything handed over before this one is stored. */
     receiver->refused = number < receiver->handed ? receiver->handed : 0;
