@@ -143,8 +143,36 @@ struct contact {
     unsigned offers;             /* being stored */
     bool leaving;                /* its removal is being stored, or was */
     int64_t created, change;
+    bool posts_classic, posts_sealed; /* how posts reach it, as far as is known; sealed is the stronger */
+    struct post_delivery *deliveries; /* queued, in the order of sending */
+    struct post_way *post_ways;
+    struct post_out *post_out; /* the network side's; NULL: nothing is being sent */
     struct contact *next_grave;
     UT_hash_handle hh;
+};
+
+/* What an account says of posts. */
+struct post_settings {
+    bool universal;     /* who knows the key may write */
+    int64_t wait;       /* seconds a post may wait */
+    int64_t limit;      /* bytes of the largest message taken */
+    unsigned strangers; /* posts of unknown senders taken in a day */
+    char forward[256];  /* address, "": off */
+};
+
+/* Of an account; see posts.h. */
+struct posts {
+    struct post_settings settings;
+    struct post_link *links;     /* by id */
+    struct post_locked *locked;  /* oldest first */
+    struct post_saying *sayings; /* posts with labels, being stored */
+    struct post_in *in;          /* the network side's; NULL: nothing is served */
+    size_t queued;               /* deliveries */
+    int64_t queued_bytes;        /* of their messages */
+    unsigned reads;              /* large ones under way */
+    int64_t last_seq;            /* the newest committed post */
+    int64_t stranger_times[24];  /* hours, of which */
+    unsigned stranger_counts[24];
 };
 
 struct app_password {
@@ -205,7 +233,8 @@ struct account {
     struct ensure *ensures;             /* contacts being stored */
     struct saying *sayings;             /* lines with labels, being stored */
     unsigned searches;                  /* under way */
-    struct write *pending;              /* commits under way, in order */
+    struct posts posts;
+    struct write *pending; /* commits under way, in order */
     struct ring_entry ring[RING_SIZE];
     uint16_t ring_lines[RING_SIZE]; /* buckets of lines by seq: index + 1 */
     size_t ring_next;
