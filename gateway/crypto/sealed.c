@@ -4,15 +4,15 @@
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/derive.h"
 #include "crypto/salt.h"
 
 enum {
-    DIGEST_SIZE = 32,
-    SHARED_SIZE = 32,
+    DIGEST_SIZE = DERIVE_SIZE,
+    SHARED_SIZE = DERIVE_SIZE,
     COUNTER_SIZE = 8,
     NONCE_SIZE = 12,
     TAG_SIZE = 16,
@@ -67,65 +67,14 @@ static uint64_t read_be64(const uint8_t *at)
     return value;
 }
 
-static bool hmac(uint8_t out[DIGEST_SIZE], struct bytes key, struct bytes data)
-{
-    unsigned size = DIGEST_SIZE;
-    return HMAC(EVP_sha256(), key.data, (int)key.size, data.data, data.size, out, &size) != NULL;
-}
-
-/* HKDF-Expand (RFC 5869) of a label and perhaps a hash, to at most one block. */
-static bool expand(uint8_t *out, size_t size, struct bytes key, const char *label, struct bytes hash)
-{
-    uint8_t input[64], block[DIGEST_SIZE];
-    size_t label_size = strlen(label);
-    if (size > sizeof(block) || label_size + hash.size + 1 > sizeof(input))
-        return false;
-    memcpy(input, label, label_size);
-    if (hash.size > 0)
-        memcpy(input + label_size, hash.data, hash.size);
-    input[label_size + hash.size] = 1;
-    bool good = hmac(block, key, bytes_of(input, label_size + hash.size + 1));
-    if (good)
-        memcpy(out, block, size);
-    OPENSSL_cleanse(block, sizeof(block));
-    return good;
-}
-
-static EVP_PKEY *private_key(const struct sealed_ephemeral *own)
-{
-    return EVP_PKEY_new_raw_private_key_ex(NULL, "X25519", NULL, own->secret, sizeof(own->secret));
-}
-
 bool sealed_ephemeral_new(struct sealed_ephemeral *out, enum sealed_side side,
                           const struct random_source *random)
 {
     random->fill(random->state, out->secret, sizeof(out->secret));
     out->announcement[0] = (uint8_t)(SIDE_BYTE + side);
-    size_t size = SEALED_EPHEMERAL_SIZE;
-    EVP_PKEY *key = private_key(out);
-    bool good = key && EVP_PKEY_get_raw_public_key(key, out->announcement + 1, &size) == 1;
-    EVP_PKEY_free(key);
+    bool good = derive_public(out->announcement + 1, out->secret);
     if (!good)
         OPENSSL_cleanse(out, sizeof(*out));
-    return good;
-}
-
-/* Z of §5. */
-static bool agree(uint8_t shared[SHARED_SIZE], const struct sealed_ephemeral *own,
-                  const uint8_t peer[SEALED_EPHEMERAL_SIZE])
-{
-    static const uint8_t zeros[SHARED_SIZE];
-    size_t size = SHARED_SIZE;
-    EVP_PKEY *mine = private_key(own);
-    EVP_PKEY *theirs = EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, peer, SEALED_EPHEMERAL_SIZE);
-    EVP_PKEY_CTX *context = mine && theirs ? EVP_PKEY_CTX_new_from_pkey(NULL, mine, NULL) : NULL;
-    bool good = context && EVP_PKEY_derive_init(context) == 1 &&
-                EVP_PKEY_derive_set_peer_ex(context, theirs, 0) == 1 &&
-                EVP_PKEY_derive(context, shared, &size) == 1 && size == SHARED_SIZE &&
-                CRYPTO_memcmp(shared, zeros, SHARED_SIZE) != 0;
-    EVP_PKEY_CTX_free(context);
-    EVP_PKEY_free(theirs);
-    EVP_PKEY_free(mine);
     return good;
 }
 
@@ -162,14 +111,14 @@ static bool direction(struct sealed_direction *out, struct bytes prk, enum seale
         [SEALED_OPENER] = {"retrogate sealed key o", "retrogate sealed mask o"},
         [SEALED_ANSWERER] = {"retrogate sealed key a", "retrogate sealed mask a"},
     };
-    return expand(out->key, sizeof(out->key), prk, labels[from][0], bytes_of(NULL, 0)) &&
-           expand(out->mask, sizeof(out->mask), prk, labels[from][1], bytes_of(NULL, 0));
+    return derive_expand(out->key, sizeof(out->key), prk, labels[from][0], bytes_of(NULL, 0)) &&
+           derive_expand(out->mask, sizeof(out->mask), prk, labels[from][1], bytes_of(NULL, 0));
 }
 
 static bool schedule(struct sealed_keys *out, struct bytes prk, enum sealed_side own, enum sealed_side other)
 {
     return direction(&out->own, prk, own) && direction(&out->peer, prk, other) &&
-           expand(out->root, sizeof(out->root), prk, "retrogate sealed root", bytes_of(NULL, 0));
+           derive_expand(out->root, sizeof(out->root), prk, "retrogate sealed root", bytes_of(NULL, 0));
 }
 
 bool sealed_derive(struct sealed_keys *out, const struct sealed_handshake *handshake)
@@ -185,10 +134,11 @@ bool sealed_derive(struct sealed_keys *out, const struct sealed_handshake *hands
     uint8_t salt[DIGEST_SIZE], prk[DIGEST_SIZE];
     uint8_t material[SEALED_ROOT_SIZE + SHARED_SIZE]; /* K or S, then Z */
     memcpy(material, secret.data, secret.size);
-    bool good = transcript(salt, handshake) &&
-                agree(material + secret.size, handshake->own, handshake->peer + 1) &&
-                hmac(prk, bytes_of(salt, sizeof(salt)), bytes_of(material, secret.size + SHARED_SIZE)) &&
-                schedule(out, bytes_of(prk, sizeof(prk)), handshake->side, other);
+    bool good =
+        transcript(salt, handshake) &&
+        derive_shared(material + secret.size, handshake->own->secret, handshake->peer + 1) &&
+        derive_hmac(prk, bytes_of(salt, sizeof(salt)), bytes_of(material, secret.size + SHARED_SIZE)) &&
+        schedule(out, bytes_of(prk, sizeof(prk)), handshake->side, other);
     OPENSSL_cleanse(material, sizeof(material));
     OPENSSL_cleanse(prk, sizeof(prk));
     if (!good)
@@ -264,13 +214,14 @@ bool sealed_frame_open(struct sealed_cipher *cipher, struct buffer *out, const s
 bool sealed_announce_key(uint8_t out[16], const uint8_t root[SEALED_ROOT_SIZE],
                          const uint8_t hash[SEALED_HASH_SIZE])
 {
-    return expand(out, 16, bytes_of(root, SEALED_ROOT_SIZE), "retrogate sealed announce",
-                  bytes_of(hash, SEALED_HASH_SIZE));
+    return derive_expand(out, 16, bytes_of(root, SEALED_ROOT_SIZE), "retrogate sealed announce",
+                         bytes_of(hash, SEALED_HASH_SIZE));
 }
 
 bool sealed_claim(uint8_t out[SEALED_CLAIM_SIZE], const uint8_t secret[16])
 {
-    return expand(out, SEALED_CLAIM_SIZE, bytes_of(secret, 16), "retrogate sealed claim", bytes_of(NULL, 0));
+    return derive_expand(out, SEALED_CLAIM_SIZE, bytes_of(secret, 16), "retrogate sealed claim",
+                         bytes_of(NULL, 0));
 }
 
 bool sealed_rendezvous(uint8_t out[SEALED_HASH_SIZE], const uint8_t root[SEALED_ROOT_SIZE], uint64_t day,
@@ -282,7 +233,7 @@ bool sealed_rendezvous(uint8_t out[SEALED_HASH_SIZE], const uint8_t root[SEALED_
     memcpy(input, label, LABEL_SIZE);
     write_u64(input + LABEL_SIZE, day);
     input[LABEL_SIZE + 8] = (uint8_t)serving;
-    if (!hmac(digest, bytes_of(root, SEALED_ROOT_SIZE), bytes_of(input, sizeof(input))))
+    if (!derive_hmac(digest, bytes_of(root, SEALED_ROOT_SIZE), bytes_of(input, sizeof(input))))
         return false;
     memcpy(out, digest, SEALED_HASH_SIZE);
     return true;

@@ -309,6 +309,26 @@ bool link_write_certificate(struct buffer *out, const uint8_t fingerprint[20], c
     return finish(out, begin);
 }
 
+bool link_write_public_message(struct buffer *out, int64_t time_stamp, const uint8_t hash[20],
+                               const char pgp_id[17])
+{
+    char digits[HASH_DIGITS + 1];
+    hex_lower(digits, hash, HASH_DIGITS / 2);
+    return buffer_printf(out, "%spublic_msg?time_stamp=%" PRId64 "&hash=%s&gpgid=%s", scheme, time_stamp,
+                         digits, pgp_id);
+}
+
+bool link_write_message(struct buffer *out, const char *id, const char *subject)
+{
+    size_t begin = buffer_size(out);
+    buffer_printf(out, "%smessage?id=%s", scheme, id);
+    if (subject[0] != '\0') {
+        buffer_append_string(out, "&subject=");
+        percent_encode(out, bytes_of_string(subject));
+    }
+    return finish(out, begin);
+}
+
 bool link_find(struct bytes text, struct bytes *found)
 {
     const uint8_t *at = text.size > 0 ? memmem(text.data, text.size, scheme, sizeof(scheme) - 1) : NULL;

@@ -46,6 +46,11 @@ bool link_write_private_chat(struct buffer *out, int64_t time_stamp, const char 
 /* retroshare://certificate?... with gpgbase64 and checksum (protocol 05 §7.4): hands over a public key. */
 bool link_write_certificate(struct buffer *out, const uint8_t fingerprint[20], const char *name,
                             struct bytes key_block);
+/* retroshare://public_msg?time_stamp=T&hash=H&gpgid=K: posts for K through H, until T. */
+bool link_write_public_message(struct buffer *out, int64_t time_stamp, const uint8_t hash[20],
+                               const char pgp_id[17]);
+/* retroshare://message?id=I, and "&subject=S" unless it is "". id: a PGP id, fingerprint or location id. */
+bool link_write_message(struct buffer *out, const char *id, const char *subject);
 
 /* Finds the first "retroshare://" in a text; false when there is none. The link ends before white space, a
  * quote or an angle bracket; punctuation at its end is not part of it. */

@@ -33,14 +33,20 @@ enum {
  * W-M3). `partial`: more follows. The body's characters are appended to `radix64`, whose ceiling bounds it;
  * other characters than those of radix64 and white space are refused. */
 bool post_outer_parse(bool *partial, struct buffer *radix64, struct bytes item);
-/* Appends one item: flags 0x4000, and 0x0400 when partial; send time rounded down to the day (06 W-M7). */
+/* Appends one item: flags 0x4000, and 0x0400 when partial; send time rounded down to the day (06 W-M7).
+ * False, with `out` as it was, for over POST_SLICE_CHARACTERS and for what post_outer_parse() refuses. */
 bool post_outer_write(struct buffer *out, int64_t day_s, struct bytes radix64, bool partial);
-/* How the radix64 text of a ciphertext is padded with spaces: the characters it has then. */
-size_t post_outer_padded(size_t characters);
+/* Appends the text of a whole ciphertext, which is then cut into slices: radix64; a space in each place where
+ * an original peer would blank the text (protocol 01 §4.2), which its decoder skips; spaces up to
+ * post_padded(). */
+bool post_outer_text(struct buffer *out, struct bytes ciphertext);
+/* The size that a text or a letter has when it is padded: the next multiple of 2^(b-5), b the bit length of
+ * `size`, and at least 1,024. At most 1/16 is added. */
+size_t post_padded(size_t size);
 
 /* --- the inner item and the plaintext 0x37 (protocol 04 §4, §5) */
 struct post_file {
-    struct bytes name; /* UTF-8, a view into `texts` */
+    struct bytes name; /* UTF-8, a view into `texts`; control characters became "?" */
     uint64_t size;
     uint8_t hash[20];
 };
@@ -50,13 +56,14 @@ struct post_inner {
     uint32_t time;
     struct bytes subject, body; /* UTF-8, views into `texts` */
     struct bytes to, cc;        /* 20-byte hashes, one after the other; other ids of the lists are left out */
-    struct post_file files[POST_FILES_LIMIT];
+    struct post_file files[POST_FILES_LIMIT]; /* more, or one without a hash: left out */
     size_t file_count;
     struct bytes covered, signature; /* views into the plaintext; an empty signature: there is none */
     struct buffer texts;
 };
-/* A plaintext that begins with 0x37. Strict: lengths, code points, UTF-8. post_inner_free() afterwards in
- * either case. */
+/* A plaintext that begins with 0x37. Strict: lengths, code points, UTF-8. Control characters of texts become
+ * U+FFFD, but for line feed, tab and carriage return in the body. Takes no more memory than `plain` has.
+ * post_inner_free() afterwards in either case. */
 bool post_inner_parse(struct post_inner *out, struct bytes plain);
 void post_inner_free(struct post_inner *inner);
 struct post_inner_fields {
@@ -65,7 +72,8 @@ struct post_inner_fields {
     uint32_t time;
     struct bytes subject, body, to, cc; /* as in keyring_post */
 };
-/* Appends the plaintext up to the signature. Texts are defused (tlv_defuse()). */
+/* Appends the plaintext up to the signature. Texts are defused (tlv_defuse()). False, with `out` as it was,
+ * for invalid UTF-8, more than POST_CLASSIC_LIMIT, lists that are not whole hashes. */
 bool post_inner_write(struct buffer *out, const struct post_inner_fields *fields);
 
 /* --- the sealed letter (POSTS.md §7) */
@@ -76,6 +84,7 @@ struct post_letter {
     struct bytes content;
     struct bytes covered, signature; /* parse: views */
 };
+/* The signature, which the caller checks, is never empty. Any zeros are taken as padding. */
 bool post_letter_parse(struct post_letter *out, struct bytes plain);
 /* Appends the plaintext up to the signature, padded. */
 bool post_letter_write(struct buffer *out, const struct post_letter *letter);
@@ -83,7 +92,8 @@ bool post_letter_write(struct buffer *out, const struct post_letter *letter);
 /* --- message hashes (protocol 04 §3) */
 bool post_universal_hash(uint8_t out[20], const uint8_t pgp_id[8]);
 
-/* --- greetings, frames and records (POSTS.md §4 to §6) */
+/* --- greetings, frames and records (POSTS.md §4 to §6). Writers refuse what the parser refuses, with `out`
+ * as it was. */
 enum post_greeting_form { POST_QUESTION = 0, POST_CLEAR = 1, POST_HIDDEN = 2 };
 struct post_greeting {
     enum post_greeting_form form;
