@@ -112,6 +112,8 @@ void session_say(struct session *session, const char *format, ...) __attribute__
 /* What session_write() still takes; after it was small, `drained` follows. */
 size_t session_room(const struct session *session);
 
+uint64_t session_id(const struct session *session); /* of its stream, for logs */
+
 /* No further input is looked at until it is let go. Nothing is lost: it waits, at most SESSION_INPUT bytes.
  */
 void session_hold(struct session *session);
@@ -131,6 +133,13 @@ void session_end(struct session *session, const char *reason);
 /* Log-in with a password, for USER and PASS of POP3: ends in `logged_in` or `refused`, held until then. A
  * name may have "@" and the site's domain behind it. */
 void session_log_in(struct session *session, const char *name, const char *password);
+
+/* For those who checked it themselves (SASL): how it went. Too many refusals end the session. */
+void session_accept(struct session *session, struct gateway_session *account);
+void session_refuse(struct session *session, const struct error *error);
+
+/* Says to all why, and ends them. */
+void session_dismiss_all(struct site *site);
 
 /* --- SASL: PLAIN, LOGIN, SCRAM-SHA-256 */
 #define SASL_MECHANISMS "SCRAM-SHA-256 PLAIN LOGIN"
