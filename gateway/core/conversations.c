@@ -20,6 +20,17 @@ static int64_t wall_s(void)
     return clock_wall_ms() / 1000;
 }
 
+void conversations_each(struct gateway *gateway, void (*act)(struct conversation *conversation))
+{
+    struct account *account, *next_account;
+    HASH_ITER(hh, gateway->accounts, account, next_account)
+    {
+        struct conversation *conversation, *next;
+        HASH_ITER(hh, account->conversations, conversation, next)
+        act(conversation);
+    }
+}
+
 /* --- state */
 
 void conversation_changed(struct conversation *conversation)

@@ -33,15 +33,15 @@ bool route_is_over(const struct route *route);
 /* One of the conversation: neither ended, nor over, nor parting. */
 bool route_lives(const struct route *route);
 
-/* Sends what the router and the chats put out, until nothing is left. */
+/* Sends what the router and the owners of hashes put out, until nothing is left. */
 void conversations_drain(struct gateway *gateway);
 void conversations_turn(struct gateway *gateway); /* the same at the end of a turn of the loop */
 void route_mark_dirty(struct route *route);
 void route_take_outputs(struct route *route);
-struct route_hash;
-void route_forget_hash(struct route_hash *entry); /* its tunnels end */
-void routes_rearm(struct gateway *gateway);       /* the timer of what is due first */
-void routes_due(uv_timer_t *timer);
+extern const struct owner_acts route_acts;
+
+/* Of all accounts. `act` may remove none but the one it is given. */
+void conversations_each(struct gateway *gateway, void (*act)(struct conversation *conversation));
 
 /* Somebody began or stopped to look (sessions), or lines wait: seek tunnels or sleep (00 decision 13). */
 void conversation_interest(struct conversation *conversation);
@@ -63,9 +63,6 @@ bool conversation_waits(
 /* Frees ended routes of which no commit speaks any more; true when the conversation itself may be freed. */
 bool conversation_sweep(struct conversation *conversation);
 void conversation_free(struct conversation *conversation);
-
-/* From the router and the local road between two accounts of this gateway. */
-void conversations_router_output(struct gateway *gateway, const struct router_output *output);
 
 /* All hashes of an account after its keys are there. */
 void account_start_routes(struct account *account);

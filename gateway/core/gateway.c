@@ -136,7 +136,7 @@ static void free_memory(struct gateway *gateway)
     router_free(gateway->router);
     classic_cipher_free(gateway->tools.classic);
     sealed_cipher_free(gateway->tools.sealed);
-    timers_free(&gateway->route_timers);
+    timers_free(&gateway->owner_timers);
     json_decref(gateway->listening);
     OPENSSL_cleanse(gateway->vault_key, sizeof gateway->vault_key);
     free(gateway);
@@ -161,7 +161,7 @@ struct gateway *gateway_open(uv_loop_t *loop, const struct core_options *options
     gateway->loop = loop;
     gateway->random = &random_system;
     gateway->started = uv_now(loop);
-    gateway->router_due = gateway->route_due = UINT64_MAX;
+    gateway->router_due = gateway->owner_due = UINT64_MAX;
     gateway->tools = (struct chat_tools){classic_cipher_new(), sealed_cipher_new(), gateway->random};
     gateway->router = router_new(&options->router, gateway->random, uv_now(loop));
     char keys[128];
@@ -181,12 +181,12 @@ struct gateway *gateway_open(uv_loop_t *loop, const struct core_options *options
         return NULL;
     }
     uv_timer_init(loop, &gateway->router_timer);
-    uv_timer_init(loop, &gateway->route_timer);
+    uv_timer_init(loop, &gateway->owner_timer);
     uv_timer_init(loop, &gateway->minute);
     uv_check_init(loop, &gateway->check);
     uv_prepare_init(loop, &gateway->prepare);
     gateway->open_handles = 5;
-    gateway->router_timer.data = gateway->route_timer.data = gateway->minute.data = gateway->check.data =
+    gateway->router_timer.data = gateway->owner_timer.data = gateway->minute.data = gateway->check.data =
         gateway->prepare.data = gateway;
     uv_timer_start(&gateway->minute, each_minute, MINUTE_MS, MINUTE_MS);
     uv_check_start(&gateway->check, on_check);
@@ -245,7 +245,7 @@ static void finish(struct gateway *gateway)
     store_close(gateway->store);
     sessions_flush(gateway);
     uv_close((uv_handle_t *)&gateway->router_timer, handle_closed);
-    uv_close((uv_handle_t *)&gateway->route_timer, handle_closed);
+    uv_close((uv_handle_t *)&gateway->owner_timer, handle_closed);
     uv_close((uv_handle_t *)&gateway->minute, handle_closed);
     uv_close((uv_handle_t *)&gateway->check, handle_closed);
     uv_close((uv_handle_t *)&gateway->prepare, handle_closed);

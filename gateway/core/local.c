@@ -1,118 +1,134 @@
 /* SPDX-License-Identifier: ISC */
 #include "core/local.h"
 
-#include "core/conversations.h"
+#include <stdlib.h>
 
 static const uint64_t LOCAL = UINT64_C(1) << 63;
+
+struct local_tunnel {
+    uint64_t id;
+    struct owned_hash *ends[2]; /* by enum router_role */
+    UT_hash_handle hh;
+};
 
 bool local_is(uint64_t tunnel)
 {
     return (tunnel & LOCAL) != 0;
 }
 
-static struct gateway *gateway_of(const struct route *route)
+static struct gateway *gateway_of(const struct owned_hash *entry)
 {
-    return route->conversation->account->gateway;
+    return entry->owner->account->gateway;
 }
 
-static struct route_hash *other_side(const struct route_hash *entry)
+static struct local_tunnel *find(const struct gateway *gateway, uint64_t id)
 {
-    return hash_find(gateway_of(entry->route), entry->key.hash,
+    struct local_tunnel *tunnel = NULL;
+    HASH_FIND(hh, gateway->local_tunnels, &id, sizeof id, tunnel);
+    return tunnel;
+}
+
+static struct owned_hash *other_side(const struct owned_hash *entry)
+{
+    return hash_find(gateway_of(entry), entry->key.hash,
                      entry->key.role == ROUTER_INITIATOR ? ROUTER_ENDPOINT : ROUTER_INITIATOR);
 }
 
-static void up(const struct route_hash *entry)
+static struct local_tunnel *tunnel_new(struct gateway *gateway, struct owned_hash *entry,
+                                       struct owned_hash *other)
 {
-    struct route *route = entry->route;
-    chat_tunnel_up(route->chat, entry->local, entry->key.hash, entry->key.role == ROUTER_INITIATOR,
-                   uv_now(gateway_of(route)->loop), clock_wall_ms() / 1000);
-    route_mark_dirty(route);
+    struct local_tunnel *tunnel = calloc(1, sizeof *tunnel);
+    if (tunnel == NULL)
+        return NULL;
+    tunnel->id = LOCAL | ++gateway->last_local_tunnel;
+    tunnel->ends[entry->key.role] = entry;
+    tunnel->ends[other->key.role] = other;
+    HASH_ADD(hh, gateway->local_tunnels, id, sizeof tunnel->id, tunnel);
+    if (tunnel->hh.tbl == NULL) {
+        free(tunnel);
+        return NULL;
+    }
+    entry->local = other->local = tunnel;
+    return tunnel;
 }
 
-bool local_join(struct route_hash *entry)
+bool local_join(struct owned_hash *entry)
 {
-    struct route_hash *other = other_side(entry);
-    struct gateway *gateway = gateway_of(entry->route);
+    struct owned_hash *other = other_side(entry);
+    struct gateway *gateway = gateway_of(entry);
     if (!entry->active || other == NULL || !other->active || gateway->phase == NODE_CLOSING)
         return false;
-    if (entry->local == 0) {
-        struct route_hash *opener = entry->key.role == ROUTER_INITIATOR ? entry : other;
-        entry->local = other->local = LOCAL | ++gateway->last_local_tunnel;
-        up(opener);
-        up(opener == entry ? other : entry);
+    if (entry->local != NULL)
+        return true;
+    const struct local_tunnel *tunnel = tunnel_new(gateway, entry, other);
+    for (unsigned role = ROUTER_INITIATOR; tunnel != NULL && role <= ROUTER_ENDPOINT; role++) {
+        struct owned_hash *end = tunnel->ends[role];
+        end->owner->acts->up(end, tunnel->id);
+        owner_mark_dirty(end->owner);
     }
-    return true;
+    return tunnel != NULL;
 }
 
-static void down(struct route *route, uint64_t tunnel, const char *reason)
+static void part(struct gateway *gateway, struct local_tunnel *tunnel, const char *reason)
 {
-    if (route->chat == NULL)
-        return;
-    chat_tunnel_down(route->chat, tunnel, reason, uv_now(gateway_of(route)->loop), clock_wall_ms() / 1000);
-    route_mark_dirty(route);
-}
-
-void local_part(struct route_hash *entry, const char *reason)
-{
-    uint64_t tunnel = entry->local;
-    if (tunnel == 0)
-        return;
-    struct route_hash *other = other_side(entry);
-    entry->local = 0;
-    down(entry->route, tunnel, reason);
-    if (other != NULL && other->local == tunnel) {
-        other->local = 0;
-        down(other->route, tunnel, reason);
+    HASH_DELETE(hh, gateway->local_tunnels, tunnel);
+    for (unsigned role = ROUTER_INITIATOR; role <= ROUTER_ENDPOINT; role++) {
+        struct owned_hash *end = tunnel->ends[role];
+        end->local = NULL;
+        end->owner->acts->down(end, tunnel->id, reason);
+        owner_mark_dirty(end->owner);
     }
+    free(tunnel);
 }
 
-bool local_connect(struct route *route)
+void local_part(struct owned_hash *entry, const char *reason)
 {
-    struct route_hash *entry;
+    if (entry->local != NULL)
+        part(gateway_of(entry), entry->local, reason);
+}
+
+bool local_connect(struct hash_owner *owner)
+{
+    struct owned_hash *entry;
     bool joined = false;
-    LL_FOREACH(route->hashes, entry)
+    DL_FOREACH(owner->hashes, entry)
     joined |= local_join(entry);
     return joined;
 }
 
-void local_disconnect(struct route *route, const char *reason)
+void local_disconnect(struct hash_owner *owner, const char *reason)
 {
-    struct route_hash *entry;
-    LL_FOREACH(route->hashes, entry)
+    struct owned_hash *entry;
+    DL_FOREACH(owner->hashes, entry)
     local_part(entry, reason);
 }
 
-static struct route_hash *entry_with(const struct route *route, uint64_t tunnel)
+void local_close(struct gateway *gateway, uint64_t tunnel, const char *reason)
 {
-    struct route_hash *entry;
-    LL_SEARCH_SCALAR(route->hashes, entry, local, tunnel);
-    return entry;
+    struct local_tunnel *its = find(gateway, tunnel);
+    if (its != NULL)
+        part(gateway, its, reason);
 }
 
-void local_close(struct route *route, uint64_t tunnel, const char *reason)
+void local_send(const struct hash_owner *from, uint64_t tunnel, struct bytes payload)
 {
-    struct route_hash *entry = entry_with(route, tunnel);
-    if (entry != NULL)
-        local_part(entry, reason);
-}
-
-void local_send(struct route *route, uint64_t tunnel, struct bytes payload)
-{
-    const struct route_hash *entry = entry_with(route, tunnel), *other;
-    if (entry == NULL || (other = other_side(entry)) == NULL || other->local != tunnel ||
-        other->route->chat == NULL)
+    const struct local_tunnel *its = find(from->account->gateway, tunnel);
+    if (its == NULL)
         return;
-    chat_receive(other->route->chat, tunnel, payload, uv_now(gateway_of(route)->loop),
-                 clock_wall_ms() / 1000);
-    route_mark_dirty(other->route);
+    bool opener = its->ends[ROUTER_INITIATOR]->owner == from;
+    struct owned_hash *to = its->ends[opener ? ROUTER_ENDPOINT : ROUTER_INITIATOR];
+    if (!opener && its->ends[ROUTER_ENDPOINT]->owner != from)
+        return;
+    to->owner->acts->receive(to, tunnel, payload);
+    owner_mark_dirty(to->owner);
 }
 
 void local_meet_all(struct gateway *gateway)
 {
-    struct route_hash *entry, *next;
+    struct owned_hash *entry, *next;
     HASH_ITER(hh, gateway->hashes, entry, next)
     {
-        if (entry->key.role == ROUTER_INITIATOR && entry->local == 0)
+        if (entry->key.role == ROUTER_INITIATOR && entry->local == NULL)
             local_join(entry);
     }
 }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "core/changes.h"
 #include "core/conversations.h"
+#include "core/hashes.h"
 #include "core/rows.h"
 
 /* --- the router's clock */
@@ -30,6 +31,38 @@ void network_rearm(struct gateway *gateway)
         uv_timer_stop(&gateway->router_timer);
     else
         uv_timer_start(&gateway->router_timer, router_due, due > now ? due - now : 0, 0);
+}
+
+/* --- what it puts out */
+
+static void give(const struct gateway *gateway, const struct router_output *output)
+{
+    enum router_role role = output->kind == ROUTER_DUG ? ROUTER_INITIATOR : output->role;
+    struct owned_hash *entry = hash_find(gateway, output->hash, role);
+    if (entry == NULL)
+        return;
+    const struct owner_acts *acts = entry->owner->acts;
+    if (output->kind == ROUTER_TUNNEL_UP)
+        acts->up(entry, output->tunnel);
+    else if (output->kind == ROUTER_TUNNEL_DOWN)
+        acts->down(entry, output->tunnel, output->reason);
+    else if (output->kind == ROUTER_DATA)
+        acts->receive(entry, output->tunnel, output->payload);
+    else if (acts->dug != NULL)
+        acts->dug(entry, output->reached);
+    owner_mark_dirty(entry->owner);
+}
+
+void network_take(struct gateway *gateway)
+{
+    struct router_output output;
+    while (router_next(gateway->router, &output)) {
+        if (output.kind != ROUTER_SEND)
+            give(gateway, &output);
+        else if (gateway->friends == NULL ||
+                 !friends_send(gateway->friends, output.neighbour, output.priority, output.item))
+            gateway->items_dropped++;
+    }
 }
 
 /* --- events of the links */

@@ -9,6 +9,8 @@
 /* Makes the node's key and location when the store has none, then opens the links. */
 void network_start(struct gateway *gateway);
 void network_rearm(struct gateway *gateway); /* the router's timer */
+/* The router's outputs live until the next call on it, so they are taken after each. */
+void network_take(struct gateway *gateway);
 
 /* Takes a record over, with the name that the operator gave. False without memory. */
 bool friend_keep(struct friend *entry, const struct friend_record *record);

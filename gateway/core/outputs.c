@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What the chats and the router put out, and to whom it goes. */
+/* What the chats put out, and to whom it goes. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,15 +11,12 @@
 #include "core/hashes.h"
 #include "core/invites.h"
 #include "core/lines.h"
-#include "core/local.h"
 #include "core/network.h"
 #include "core/queue.h"
 #include "core/rows.h"
 #include "core/sealing.h"
 #include "core/session.h"
 #include "wire/utf8.h"
-
-static void take_router(struct gateway *gateway);
 
 static uint64_t now_ms(const struct gateway *gateway)
 {
@@ -33,6 +31,11 @@ static int64_t wall_s(void)
 static struct gateway *gateway_of(const struct route *route)
 {
     return route->conversation->account->gateway;
+}
+
+static struct route *route_of(struct hash_owner *owner)
+{
+    return (struct route *)((char *)owner - offsetof(struct route, owner));
 }
 
 /* --- wishes: what a chat asks of the router besides sending. They are granted when the outputs of the chat
@@ -59,68 +62,34 @@ static enum router_role role_of(enum chat_output_kind kind)
 
 static void serve(struct route *route, const struct wish *wish)
 {
-    struct route_hash *entry = hash_enter(route, wish->hash, ROUTER_ENDPOINT);
-    if (entry == NULL || !router_serve(gateway_of(route)->router, wish->hash, false)) {
+    if (hash_serve(&route->owner, wish->hash, false) == NULL)
         log_warn("core", "event=hash-not-served route=%s", log_name(&route->id, sizeof route->id));
-        return;
-    }
-    entry->active = true;
-    local_join(entry);
 }
 
 static void seek(struct route *route, const struct wish *wish)
 {
-    struct gateway *gateway = gateway_of(route);
-    struct route_hash *entry = hash_enter(route, wish->hash, ROUTER_INITIATOR);
-    if (entry == NULL) {
-        log_warn("core", "event=hash-not-sought route=%s", log_name(&route->id, sizeof route->id));
-        return;
-    }
-    entry->active = true;
-    if (gateway->phase == NODE_CLOSING || local_join(entry))
-        return;
     /* 00 decision 13: who logs in opens none of hundreds of conversations. */
     enum dig_urgency urgency = wish->urgent && route->by_person          ? DIG_PERSON
                                : conversation_waits(route->conversation) ? DIG_WAITING
                                                                          : DIG_PRESENCE;
     route->by_person = false;
-    router_dig(gateway->router, wish->hash, urgency, now_ms(gateway));
-}
-
-static void close_tunnel(struct route *route, const struct wish *wish)
-{
-    if (local_is(wish->tunnel))
-        local_close(route, wish->tunnel, "the tunnel was given up");
-    else
-        router_close(gateway_of(route)->router, wish->tunnel, now_ms(gateway_of(route)));
-}
-
-void route_forget_hash(struct route_hash *entry)
-{
-    struct gateway *gateway = gateway_of(entry->route);
-    local_part(entry, "the other side has left");
-    if (entry->key.role == ROUTER_INITIATOR)
-        router_stop(gateway->router, entry->key.hash, now_ms(gateway));
-    else
-        router_unserve(gateway->router, entry->key.hash, now_ms(gateway));
-    take_router(gateway);
-    hash_leave(entry);
+    if (hash_seek(&route->owner, wish->hash, urgency) == NULL)
+        log_warn("core", "event=hash-not-sought route=%s", log_name(&route->id, sizeof route->id));
 }
 
 static void grant(struct route *route, struct wishes *wishes)
 {
     for (size_t i = 0; i < wishes->count && route->chat != NULL; i++) {
         const struct wish *wish = &wishes->wish[i];
-        struct route_hash *entry;
+        struct owned_hash *entry;
         if (wish->kind == CHAT_SERVE)
             serve(route, wish);
         else if (wish->kind == CHAT_WANT)
             seek(route, wish);
         else if (wish->kind == CHAT_CLOSE_TUNNEL)
-            close_tunnel(route, wish);
-        else if ((entry = hash_of(route, wish->hash, role_of(wish->kind))) != NULL)
-            route_forget_hash(entry);
-        take_router(gateway_of(route));
+            tunnel_close(&route->owner, wish->tunnel);
+        else if ((entry = hash_of(&route->owner, wish->hash, role_of(wish->kind))) != NULL)
+            hash_forget(entry);
     }
     wishes->count = 0;
 }
@@ -199,9 +168,7 @@ static void store_salts(struct route *route, uint64_t salt_next)
 
 static void confirmed(struct route *route, const struct chat_output *output)
 {
-    struct gateway *gateway = gateway_of(route);
-    if (!local_is(output->tunnel))
-        router_confirm(gateway->router, output->tunnel);
+    tunnel_confirm(&route->owner, output->tunnel);
     bool first = output->first && !route->confirmed;
     route->last_used = clock_wall_ms();
     route->confirmed |= output->first;
@@ -239,24 +206,12 @@ static void typing(struct conversation *conversation)
                   json_pack("{s:{s:I}}", "typing", "conversation", (json_int_t)conversation->id));
 }
 
-static void send_packet(struct route *route, const struct chat_output *output)
-{
-    struct gateway *gateway = gateway_of(route);
-    if (local_is(output->tunnel)) {
-        local_send(route, output->tunnel, output->payload);
-        return;
-    }
-    if (!router_send(gateway->router, output->tunnel, output->payload, now_ms(gateway)))
-        gateway->items_dropped++;
-    take_router(gateway);
-}
-
 static void chat_output(struct route *route, struct wishes *wishes, const struct chat_output *output)
 {
     struct conversation *conversation = route->conversation;
     switch (output->kind) {
     case CHAT_SEND:
-        send_packet(route, output);
+        tunnel_send(&route->owner, output->tunnel, output->payload);
         break;
     case CHAT_STATE_CHANGED:
         state_changed(route, output);
@@ -319,58 +274,75 @@ void route_take_outputs(struct route *route)
     deliveries_commit(route->conversation);
 }
 
-/* --- the router */
-
-void conversations_router_output(struct gateway *gateway, const struct router_output *output)
+static void take(struct hash_owner *owner)
 {
-    enum router_role role = output->kind == ROUTER_DUG ? ROUTER_INITIATOR : output->role;
-    struct route_hash *entry = hash_find(gateway, output->hash, role);
-    struct route *route = entry != NULL ? entry->route : NULL;
-    if (route == NULL || route->chat == NULL || route->ended)
-        return;
-    uint64_t now = now_ms(gateway);
-    switch (output->kind) {
-    case ROUTER_TUNNEL_UP:
-        chat_tunnel_up(route->chat, output->tunnel, output->hash, role == ROUTER_INITIATOR, now, wall_s());
-        break;
-    case ROUTER_TUNNEL_DOWN:
-        chat_tunnel_down(route->chat, output->tunnel, output->reason, now, wall_s());
-        break;
-    case ROUTER_DATA:
-        chat_receive(route->chat, output->tunnel, output->payload, now, wall_s());
-        break;
-    case ROUTER_DUG:
-        chat_dug(route->chat, output->reached, now);
-        break;
-    case ROUTER_SEND:
-        return;
-    }
-    route_mark_dirty(route);
+    struct route *route = route_of(owner);
+    queue_say_again(route);
+    route_take_outputs(route);
+    if (route->parted)
+        route_parted(route);
+    else if (route->chat != NULL)
+        owner_set_timer(owner, chat_deadline(route->chat));
 }
 
-/* The router's outputs live until the next call on it, so they are taken after each. */
-static void take_router(struct gateway *gateway)
+/* --- what comes for the chat of a route */
+
+static struct route *talking(const struct owned_hash *entry)
 {
-    struct router_output output;
-    while (router_next(gateway->router, &output)) {
-        if (output.kind != ROUTER_SEND)
-            conversations_router_output(gateway, &output);
-        else if (gateway->friends == NULL ||
-                 !friends_send(gateway->friends, output.neighbour, output.priority, output.item))
-            gateway->items_dropped++;
-    }
+    struct route *route = route_of(entry->owner);
+    return route->chat != NULL && !route->ended ? route : NULL;
 }
+
+static void up(struct owned_hash *entry, uint64_t tunnel)
+{
+    const struct route *route = talking(entry);
+    if (route != NULL)
+        chat_tunnel_up(route->chat, tunnel, entry->key.hash, entry->key.role == ROUTER_INITIATOR,
+                       now_ms(gateway_of(route)), wall_s());
+}
+
+static void down(struct owned_hash *entry, uint64_t tunnel, const char *reason)
+{
+    const struct route *route = talking(entry);
+    if (route != NULL)
+        chat_tunnel_down(route->chat, tunnel, reason, now_ms(gateway_of(route)), wall_s());
+}
+
+static void receive(struct owned_hash *entry, uint64_t tunnel, struct bytes payload)
+{
+    const struct route *route = talking(entry);
+    if (route != NULL)
+        chat_receive(route->chat, tunnel, payload, now_ms(gateway_of(route)), wall_s());
+}
+
+static void dug(struct owned_hash *entry, uint32_t reached)
+{
+    const struct route *route = talking(entry);
+    if (route != NULL)
+        chat_dug(route->chat, reached, now_ms(gateway_of(route)));
+}
+
+static void tick(struct hash_owner *owner)
+{
+    const struct route *route = route_of(owner);
+    chat_tick(route->chat, now_ms(gateway_of(route)), wall_s());
+}
+
+const struct owner_acts route_acts = {
+    .hashes_max = 16, /* three days, both ways, and the invite's: 7 */
+    .up = up,
+    .down = down,
+    .receive = receive,
+    .dug = dug,
+    .tick = tick,
+    .take = take,
+};
 
 /* --- the turn */
 
 void route_mark_dirty(struct route *route)
 {
-    struct gateway *gateway = gateway_of(route);
-    if (route->dirty)
-        return;
-    route->dirty = true;
-    route->next_dirty = gateway->dirty_routes;
-    gateway->dirty_routes = route;
+    owner_mark_dirty(&route->owner);
 }
 
 void conversations_drain(struct gateway *gateway)
@@ -378,27 +350,16 @@ void conversations_drain(struct gateway *gateway)
     if (gateway->draining || gateway->router == NULL)
         return;
     gateway->draining = true;
-    take_router(gateway);
-    struct route *route;
-    while ((route = gateway->dirty_routes) != NULL) {
-        gateway->dirty_routes = route->next_dirty;
-        route->dirty = false;
-        queue_say_again(route);
-        route_take_outputs(route);
-        if (route->parted) {
-            route_parted(route);
-        } else if (route->chat != NULL) {
-            timers_set(&gateway->route_timers, &route->timer, chat_deadline(route->chat));
-        }
-    }
+    network_take(gateway);
+    owners_take(gateway);
     gateway->draining = false;
-    routes_rearm(gateway);
+    owners_rearm(gateway);
     network_rearm(gateway);
 }
 
 void conversations_turn(struct gateway *gateway)
 {
-    if (gateway->dirty_routes != NULL)
+    if (gateway->dirty_owners != NULL)
         conversations_drain(gateway);
     struct conversation *conversation;
     while ((conversation = gateway->recounted) != NULL) {

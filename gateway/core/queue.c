@@ -337,50 +337,42 @@ void queue_flush(struct conversation *conversation)
     write_commit(write, flush_committed, flush);
 }
 
+static void try_again(struct conversation *conversation)
+{
+    struct route *route;
+    DL_FOREACH(conversation->routes, route)
+    {
+        queue_say_again(route);
+        numbers_try(route);
+    }
+    deliveries_commit(conversation);
+    queue_flush(conversation);
+}
+
 void queues_flush(struct gateway *gateway)
 {
-    struct account *account, *next_account;
-    HASH_ITER(hh, gateway->accounts, account, next_account)
-    {
-        struct conversation *conversation, *next;
-        HASH_ITER(hh, account->conversations, conversation, next)
-        {
-            struct route *route;
-            DL_FOREACH(conversation->routes, route)
-            {
-                queue_say_again(route);
-                numbers_try(route);
-            }
-            deliveries_commit(conversation);
-            queue_flush(conversation);
-        }
-    }
+    conversations_each(gateway, try_again);
 }
 
 /* --- the end */
 
+static void claim(struct conversation *conversation)
+{
+    struct queued_line *line;
+    while ((line = conversation->unclaimed) != NULL) {
+        DL_DELETE(conversation->unclaimed, line);
+        delivery_learned(conversation, line->seq, "not-confirmed",
+                         "the route ended before the other side said that it has the line", line->route);
+        queued_line_free(line);
+    }
+    deliveries_commit(conversation);
+    if (!may_wait(conversation))
+        queue_fail(conversation, no_way); /* the route ended, and then the gateway before it said so */
+}
+
 void queues_claim(struct gateway *gateway)
 {
-    struct account *account, *next_account;
-    HASH_ITER(hh, gateway->accounts, account, next_account)
-    {
-        struct conversation *conversation, *next;
-        HASH_ITER(hh, account->conversations, conversation, next)
-        {
-            struct queued_line *line;
-            while ((line = conversation->unclaimed) != NULL) {
-                DL_DELETE(conversation->unclaimed, line);
-                delivery_learned(conversation, line->seq, "not-confirmed",
-                                 "the route ended before the other side said that it has the line",
-                                 line->route);
-                queued_line_free(line);
-            }
-            deliveries_commit(conversation);
-            if (!may_wait(conversation))
-                queue_fail(conversation,
-                           no_way); /* the route ended, and then the gateway before it said so */
-        }
-    }
+    conversations_each(gateway, claim);
 }
 
 void queue_doubt(struct conversation *conversation)

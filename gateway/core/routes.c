@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 /* The life of a route: its chat, its hash at the router, its end. */
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,36 +28,6 @@ static uint64_t now_ms(const struct gateway *gateway)
 static int64_t wall_s(void)
 {
     return clock_wall_ms() / 1000;
-}
-
-/* --- time */
-
-void routes_due(uv_timer_t *uv)
-{
-    struct gateway *gateway = uv->data;
-    uint64_t now = now_ms(gateway);
-    struct timer *timer;
-    gateway->route_due = UINT64_MAX;
-    while ((timer = timers_first(&gateway->route_timers)) != NULL && timer->due <= now) {
-        struct route *route = (struct route *)((char *)timer - offsetof(struct route, timer));
-        timers_set(&gateway->route_timers, timer, UINT64_MAX); /* until the outputs were taken */
-        chat_tick(route->chat, now, wall_s());
-        route_mark_dirty(route);
-    }
-    conversations_drain(gateway);
-}
-
-void routes_rearm(struct gateway *gateway)
-{
-    const struct timer *first = timers_first(&gateway->route_timers);
-    uint64_t due = first != NULL ? first->due : UINT64_MAX, now = now_ms(gateway);
-    if (due == gateway->route_due || gateway->phase == NODE_CLOSING)
-        return;
-    gateway->route_due = due;
-    if (due == UINT64_MAX)
-        uv_timer_stop(&gateway->route_timer);
-    else
-        uv_timer_start(&gateway->route_timer, routes_due, due > now ? due - now : 0, 0);
 }
 
 /* --- the chat of a route */
@@ -150,28 +119,23 @@ static bool restore(struct route *route)
 static bool enter(struct route *route)
 {
     return route->settled || route->parting != 0 ||
-           hash_enter(route, route->hash, route->role == CHAT_INVITER ? ROUTER_ENDPOINT : ROUTER_INITIATOR) !=
-               NULL;
-}
-
-static void leave_hashes(struct route *route)
-{
-    while (route->hashes != NULL)
-        route_forget_hash(route->hashes);
+           hash_enter(&route->owner, route->hash,
+                      route->role == CHAT_INVITER ? ROUTER_ENDPOINT : ROUTER_INITIATOR) != NULL;
 }
 
 bool route_start(struct route *route)
 {
     struct account *account = route->conversation->account;
-    struct gateway *gateway = account->gateway;
     if (route->chat != NULL || route->ended || route_is_over(route))
         return true;
+    route->owner.acts = &route_acts;
+    route->owner.account = account;
+    route->owner.conversation = route->conversation->id;
     route->chat = make_chat(route);
     if (route->chat == NULL)
         return false;
-    if (!enter(route) || !timers_set(&gateway->route_timers, &route->timer, UINT64_MAX) || !restore(route)) {
-        leave_hashes(route);
-        timers_clear(&gateway->route_timers, &route->timer);
+    if (!enter(route) || !owner_set_timer(&route->owner, UINT64_MAX) || !restore(route)) {
+        owner_stop(&route->owner);
         chat_free(route->chat);
         route->chat = NULL;
         return false;
@@ -192,8 +156,7 @@ void route_stop(struct route *route)
 {
     if (route->chat == NULL)
         return;
-    leave_hashes(route);
-    timers_clear(&gateway_of(route)->route_timers, &route->timer);
+    owner_stop(&route->owner);
     chat_free(route->chat);
     route->chat = NULL;
 }
@@ -301,7 +264,7 @@ bool conversation_sweep(struct conversation *conversation)
     struct route *route, *next;
     DL_FOREACH_SAFE(conversation->routes, route, next)
     {
-        if (route->ended && route->pins == 0 && !route->dirty)
+        if (route->ended && route->pins == 0 && !route->owner.dirty)
             route_free(route);
     }
     return conversation->pins == 0 && conversation->routes == NULL;
@@ -333,32 +296,28 @@ void conversation_free(struct conversation *conversation)
     free(conversation);
 }
 
-static void each_route(struct gateway *gateway, void (*fn)(struct route *route))
+static void leave(struct conversation *conversation)
 {
-    struct account *account, *next_account;
-    HASH_ITER(hh, gateway->accounts, account, next_account)
+    struct route *route;
+    DL_FOREACH(conversation->routes, route)
     {
-        struct conversation *conversation, *next;
-        HASH_ITER(hh, account->conversations, conversation, next)
-        {
-            struct route *route;
-            DL_FOREACH(conversation->routes, route)
-            fn(route);
-        }
+        if (route->chat == NULL)
+            continue;
+        chat_leave(route->chat, now_ms(gateway_of(route)), wall_s());
+        route_mark_dirty(route);
     }
 }
 
-static void leave(struct route *route)
+static void stop(struct conversation *conversation)
 {
-    if (route->chat == NULL)
-        return;
-    chat_leave(route->chat, now_ms(gateway_of(route)), wall_s());
-    route_mark_dirty(route);
+    struct route *route;
+    DL_FOREACH(conversation->routes, route)
+    route_stop(route);
 }
 
 void routes_leave(struct gateway *gateway)
 {
-    each_route(gateway, leave);
+    conversations_each(gateway, leave);
     conversations_drain(gateway);
-    each_route(gateway, route_stop);
+    conversations_each(gateway, stop);
 }

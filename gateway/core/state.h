@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/map.h"
 #include "core/core.h"
+#include "core/hashes.h"
 #include "core/throttle.h"
 #include "crypto/classic.h"
 #include "crypto/openpgp.h"
@@ -55,8 +56,8 @@ struct route {
     int64_t parting; /* sealed: Unix ms when its person closed it; 0: not closed */
     int64_t created, last_used;
     struct chat *chat;  /* NULL while the vault is locked, or the route has ended or is over */
-    struct timer timer; /* of gateway->route_timers */
-    bool dirty, wanted, ended;
+    struct hash_owner owner;
+    bool wanted, ended;
     bool by_person; /* opened just now, and not yet sought */
     bool unsettled; /* settled, but not yet on disk */
     bool parted;    /* the chat has nothing left to do */
@@ -67,8 +68,6 @@ struct route {
     struct voids *voids;          /* numbers of lines that could not be stored */
     struct queued_line *inbox;    /* received under numbers, and not yet given to the store */
     bool storing;                 /* those before are */
-    struct route_hash *hashes;    /* served and sought */
-    struct route *next_dirty;
     struct route *prev, *next; /* in the conversation, newest last */
 };
 
@@ -289,12 +288,13 @@ struct gateway {
     unsigned accounts_coming; /* being made */
     int64_t last_account, last_id;
     struct friend *friend_map;
-    struct route_hash *hashes; /* of all routes */
-    struct route *dirty_routes;
+    struct owned_hash *hashes; /* of all owners */
+    struct local_tunnel *local_tunnels;
+    struct hash_owner *dirty_owners;
     struct conversation *recounted; /* the number of queued lines is to be told at the end of the turn */
-    struct timers route_timers;
-    uv_timer_t route_timer;
-    uint64_t route_due;
+    struct timers owner_timers;
+    uv_timer_t owner_timer;
+    uint64_t owner_due;
     bool draining;
     uv_timer_t router_timer;
     uint64_t router_due;

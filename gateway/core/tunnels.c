@@ -50,20 +50,16 @@ static void show(void *arg, const struct router_tunnel *tunnel)
                   (json_int_t)tunnel->age_ms));
 }
 
-static void show_account(const struct account *account, bool asks, struct showing *showing)
+static void show_own(const struct gateway *gateway, const struct account *asker, bool all,
+                     struct showing *showing)
 {
-    const struct gateway *gateway = account->gateway;
-    const struct conversation *conversation;
-    for (conversation = account->conversations; conversation != NULL; conversation = conversation->hh.next) {
-        const struct route *route;
-        showing->conversation = asks ? conversation->id : 0;
-        DL_FOREACH(conversation->routes, route)
-        {
-            const struct route_hash *entry;
-            LL_FOREACH(route->hashes, entry)
-            router_each_tunnel_of(gateway->router, entry->key.hash, (enum router_role)entry->key.role,
-                                  uv_now(gateway->loop), show, showing);
-        }
+    for (const struct owned_hash *entry = gateway->hashes; entry != NULL; entry = entry->hh.next) {
+        bool asks = entry->owner->account == asker;
+        if (!all && !asks)
+            continue;
+        showing->conversation = asks ? entry->owner->conversation : 0;
+        router_each_tunnel_of(gateway->router, entry->key.hash, (enum router_role)entry->key.role,
+                              uv_now(gateway->loop), show, showing);
     }
     showing->conversation = 0;
 }
@@ -94,10 +90,7 @@ bool do_tunnels(struct call *call, struct error **error)
     if (all && !know_friends(gateway, &showing))
         return error_set(error, ERROR_INTERNAL, "out of memory");
     showing.list = json_array();
-    for (const struct account *account = gateway->accounts; account != NULL; account = account->hh.next) {
-        if (all || account == call->account)
-            show_account(account, account == call->account, &showing);
-    }
+    show_own(gateway, call->account, all, &showing);
     if (all) {
         showing.relayed_only = true;
         router_each_tunnel(gateway->router, uv_now(gateway->loop), show, &showing);

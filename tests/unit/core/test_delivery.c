@@ -12,14 +12,14 @@ static json_t *say(const char *handle, const char *words)
 
 static void tunnel_down(struct pair *pair)
 {
-    local_disconnect(pair->with_alice->routes, "the test cut it");
+    local_disconnect(&pair->with_alice->routes->owner, "the test cut it");
     conversations_drain(pair->world->gateway);
     assert_int_not_equal(pair->with_bob->state, CHAT_CAN_TALK);
 }
 
 static void tunnel_up(struct pair *pair)
 {
-    assert_true(local_connect(pair->with_alice->routes));
+    assert_true(local_connect(&pair->with_alice->routes->owner));
     conversations_drain(pair->world->gateway);
 }
 
@@ -180,7 +180,7 @@ static void queued_lines_leave_without_anybody_there(void **state)
     await_state(pair.world, pair.with_bob, CHAT_CAN_TALK);
     struct route *route = pair.with_bob->routes->prev; /* the newest; alice is the guest now */
     assert_int_equal(route->role, CHAT_GUEST);
-    local_disconnect(route, "the test cut it");
+    local_disconnect(&route->owner, "the test cut it");
     conversations_drain(pair.world->gateway);
     good(pair.world, pair.alice, say("bob", "for later"));
     assert_int_equal(pair.with_bob->queue_lines, 1);
@@ -202,7 +202,7 @@ static void a_second_route_carries_on(void **state)
         world_turn(pair.world);
     struct answer answer;
     start(pair.alice, say("bob", "by the other road"), &answer);
-    local_disconnect(second, "the test cut it"); /* the newer one was chosen */
+    local_disconnect(&second->owner, "the test cut it"); /* the newer one was chosen */
     conversations_drain(pair.world->gateway);
     finish(pair.world, &answer);
     json_decref(answer.result);

@@ -143,7 +143,7 @@ static void found_again_after_a_restart(void **state)
     json_decref(answer.result);
     world_restart(pair.world);
     meet(&pair, pair.world);
-    assert_int_equal(pair.with_bob->routes->hashes != NULL, 1);
+    assert_int_equal(pair.with_bob->routes->owner.hashes != NULL, 1);
     good(pair.world, pair.alice, say("bob", "after"));
     await_unread(pair.world, pair.with_alice, 2);
     await_delivered(pair.world, pair.with_bob);
@@ -176,7 +176,7 @@ static void many_lines_arrive_once_and_in_order(void **state)
             json_decref(answers[n].result);
         }
         if (i == 1000) {
-            local_disconnect(pair.with_bob->routes, "the test cut it");
+            local_disconnect(&pair.with_bob->routes->owner, "the test cut it");
             conversations_drain(pair.world->gateway);
         } else if (i == 1500) {
             world_restart(pair.world);
@@ -207,14 +207,14 @@ static void queued_lines_wait_for_the_tunnel(void **state)
 {
     struct pair pair;
     sealed_pair(&pair, *state);
-    local_disconnect(pair.with_bob->routes, "the test cut it");
-    struct route_hash *entry;
-    LL_FOREACH(pair.with_bob->routes->hashes, entry)
+    local_disconnect(&pair.with_bob->routes->owner, "the test cut it");
+    struct owned_hash *entry;
+    DL_FOREACH(pair.with_bob->routes->owner.hashes, entry)
     entry->active = false;
     conversations_drain(pair.world->gateway);
     good(pair.world, pair.alice, say("bob", "one"));
     good(pair.world, pair.alice, say("bob", "two"));
-    LL_FOREACH(pair.with_bob->routes->hashes, entry)
+    DL_FOREACH(pair.with_bob->routes->owner.hashes, entry)
     entry->active = true;
     local_meet_all(pair.world->gateway);
     await_unread(pair.world, pair.with_alice, 2);
@@ -441,7 +441,7 @@ static void a_closing_wipes_the_root_on_both_sides(void **state)
     assert_true(route_is_over(route));
     await_parted(pair.world, route);
     await_parted(pair.world, pair.with_bob->routes);
-    assert_null(route->hashes);
+    assert_null(route->owner.hashes);
     assert_int_equal(buffer_size(&route->keys_wrapped), 0);
     assert_null(pair.world->gateway->hashes);
     bad(pair.world, pair.bob, say("alice", "too late"), ERROR_INVALID);
@@ -571,7 +571,7 @@ static void a_sleeping_route_is_woken_by_a_line(void **state)
     gateway_logout(pair.alice);
     gateway_logout(pair.bob);
     a_minute_passes(&pair);
-    struct route_hash *entry, *next;
+    struct owned_hash *entry, *next;
     HASH_ITER(hh, pair.world->gateway->hashes, entry, next)
     assert_int_equal(entry->key.role, ROUTER_ENDPOINT);
     good(pair.world, pair.world->operator_,
@@ -586,7 +586,7 @@ static void an_old_backup_doubts_what_waits(void **state)
 {
     struct pair pair;
     pair_make(&pair, *state);
-    local_disconnect(pair.with_bob->routes, "the test cut it");
+    local_disconnect(&pair.with_bob->routes->owner, "the test cut it");
     conversations_drain(pair.world->gateway);
     good(pair.world, pair.alice, say("bob", "was it sent?"));
     world_close(pair.world);
