@@ -101,7 +101,13 @@ void store_put_contact(struct store_batch *batch, const struct contact_row *row)
 {
     ADD(batch, PUT_CONTACT, value_number(row->account), value_number(row->id), value_text(row->handle),
         value_text(row->name), fixed(row->fingerprint, 20), value_blob(row->key_block),
-        value_text(row->presence), value_number(row->created), value_number(row->change));
+        value_text(row->presence), value_number(row->created), value_number(row->change),
+        value_text(row->posts != NULL ? row->posts : "unknown"));
+}
+
+void store_lower_posts(struct store_batch *batch, int64_t account, int64_t contact)
+{
+    ADD(batch, LOWER_POSTS, value_number(account), value_number(contact));
 }
 
 void store_put_conversation(struct store_batch *batch, const struct conversation_row *row)
@@ -244,6 +250,95 @@ void store_remove(struct store_batch *batch, int64_t account, const char *kind, 
             return;
         }
     refuse(batch, "what is removed is a contact, a conversation or an invite");
+}
+
+static bool post_fits(const struct post_row *row)
+{
+    const char *const texts[] = {row->subject,    row->preview, row->from,        row->to,    row->cc,
+                                 row->message_id, row->wire_id, row->in_reply_to, row->label, row->options};
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        size += texts[i] != NULL ? strlen(texts[i]) : 0;
+    return size <= STORE_TEXT_LIMIT && row->message.size <= STORE_POST_INLINE &&
+           (row->message.size == 0 || row->blob == NULL || row->blob[0] == 0);
+}
+
+static void write_post(struct store_batch *batch, enum operation operation, const struct post_row *row)
+{
+    if (!post_fits(row)) {
+        refuse(batch, "a post is too long for its row");
+        return;
+    }
+    ADD(batch, operation, value_number(row->account), value_number(row->seq), value_text(row->direction),
+        value_text(row->kind), value_number(row->contact), value_text(row->subject), value_text(row->preview),
+        value_text(row->from), value_text(row->to), value_text(row->cc), value_text(row->message_id),
+        value_text(row->wire_id), value_text(row->in_reply_to), value_number(row->thread),
+        value_number(row->time), value_number(row->peer_time), value_number(row->size),
+        value_number(row->attachments), value_blob(row->message), value_text(row->blob),
+        value_number(row->seen), value_number(row->answered), value_number(row->flagged),
+        value_number(row->is_signed), value_text(row->verdict), value_text(row->protection),
+        value_text(row->level), value_text(row->label), value_text(row->options), value_number(row->change));
+}
+
+void store_put_post(struct store_batch *batch, const struct post_row *row)
+{
+    write_post(batch, PUT_POST, row);
+}
+
+void store_replace_post(struct store_batch *batch, const struct post_row *row)
+{
+    write_post(batch, REPLACE_POST, row);
+}
+
+void store_set_post_flags(struct store_batch *batch, int64_t account, int64_t seq, bool seen, bool answered,
+                          bool flagged, int64_t change)
+{
+    ADD(batch, SET_POST_FLAGS, value_number(account), value_number(seq), value_number(seen),
+        value_number(answered), value_number(flagged), value_number(change));
+}
+
+void store_set_post_change(struct store_batch *batch, int64_t account, int64_t seq, int64_t change)
+{
+    ADD(batch, SET_POST_CHANGE, value_number(account), value_number(seq), value_number(change));
+}
+
+void store_remove_post(struct store_batch *batch, int64_t account, int64_t seq, int64_t change)
+{
+    ADD(batch, REMOVE_POST, value_number(account), value_number(seq), value_number(change));
+}
+
+void store_put_delivery(struct store_batch *batch, const struct delivery_row *row)
+{
+    ADD(batch, PUT_DELIVERY, value_number(row->account), value_number(row->seq), value_number(row->contact),
+        value_text(row->address), value_text(row->delivery), value_text(row->protection),
+        value_text(row->level), value_text(row->reason), fixed(row->message_id, 16), value_number(row->until),
+        value_number(row->since), value_number(row->next), value_number(row->warned),
+        value_text(row->options));
+}
+
+void store_put_post_mark(struct store_batch *batch, int64_t account, const struct post_mark *mark)
+{
+    ADD(batch, PUT_POST_MARK, value_number(account), fixed(mark->digest, 32), fixed(mark->sender, 20),
+        fixed(mark->message_id, 16), value_number(mark->time));
+}
+
+void store_put_post_link(struct store_batch *batch, const struct post_link_row *row)
+{
+    ADD(batch, PUT_POST_LINK, value_number(row->account), value_number(row->id), fixed(row->hash, 20),
+        value_number(row->expires), value_text(row->state), value_number(row->created),
+        value_number(row->change));
+}
+
+void store_put_post_way(struct store_batch *batch, const struct post_way_row *row)
+{
+    ADD(batch, PUT_POST_WAY, value_number(row->account), value_number(row->contact), fixed(row->hash, 20),
+        value_number(row->expires));
+}
+
+void store_delete_post_way(struct store_batch *batch, int64_t account, int64_t contact,
+                           const uint8_t hash[20])
+{
+    ADD(batch, DELETE_POST_WAY, value_number(account), value_number(contact), fixed(hash, 20));
 }
 
 static void answer_batch(struct job *job)

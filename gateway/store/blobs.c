@@ -147,6 +147,15 @@ bool blob_write(int directory_fd, int64_t account, struct bytes data, char id[BL
     return sync_folder(directory_fd, folder.text) || failed(error, "write a blob's folder");
 }
 
+bool blob_is_there(int directory_fd, int64_t account, const char *id)
+{
+    if (!blob_id_valid(id))
+        return false;
+    struct path path = path_of_blob(account, id);
+    struct stat facts;
+    return fstatat(directory_fd, path.text, &facts, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(facts.st_mode);
+}
+
 bool blob_read(int directory_fd, int64_t account, const char *id, uint64_t offset, size_t size,
                struct buffer *into, struct error **error)
 {

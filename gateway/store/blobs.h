@@ -15,6 +15,7 @@ bool blob_id_valid(const char *id);
 bool blobs_prepare(int directory_fd, struct error **error);
 /* Durable when it returns. Writing what is there already costs no second file. */
 bool blob_write(int directory_fd, int64_t account, struct bytes data, char id[BLOB_ID], struct error **error);
+bool blob_is_there(int directory_fd, int64_t account, const char *id);
 /* Appends at most `size` bytes from `offset`; none at the end. */
 bool blob_read(int directory_fd, int64_t account, const char *id, uint64_t offset, size_t size,
                struct buffer *into, struct error **error);

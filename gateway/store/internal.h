@@ -4,9 +4,7 @@
 
 #include <sqlite3.h>
 
-#include "base/buffer.h"
 #include "store/store.h"
-#include "store/values.h"
 #include "store/worker.h"
 
 /* What the files of this room share; everything here is on the loop. */
@@ -19,24 +17,42 @@ void store_give_blob(struct store *store, struct job *job);
 bool store_is_closed(const struct store *store);
 int store_directory(const struct store *store); /* a descriptor, open until every job is answered */
 
-/* The kept statements of the connection that reads, which belongs to the reader's thread. */
-struct readings;
+enum reading {
+    LINES_CHANGED,
+    GONE,
+    HISTORY,
+    HISTORY_AFTER,
+    LABELLED,
+    SENT,
+    SEARCH,
+    SEARCH_ONE,
+    POSTS_CHANGED,
+    POSTS_ALL,
+    POSTS_BOX,
+    POSTS_THREAD,
+    POST_ONE,
+    POST_LABELLED,
+    POST_BY_ID,
+    POST_DELIVERIES,
+    POST_KNOWN,
+    READINGS
+};
+/* The connection that reads with its kept statements, which belongs to the reader's thread. */
+struct readings {
+    sqlite3 *database;
+    sqlite3_stmt *kept[READINGS];
+    struct finder *finder; /* made at the first search */
+};
+/* Prepared at its first use. NULL on error. */
+sqlite3_stmt *readings_statement(struct readings *readings, enum reading reading, const char *sql,
+                                 struct error **error);
+/* Looks for `text` from now on. NULL without memory. */
+struct finder *readings_finder(struct readings *readings, const char *text);
 struct readings *readings_new(sqlite3 *database); /* takes the connection over; NULL without memory */
 void readings_free(struct readings *readings);
 struct readings *store_readings(const struct store *store);
 
 /* Calls the loader for every row. Before the threads run. */
 bool store_load(sqlite3 *database, const struct store_loader *loader, void *arg, struct error **error);
-
-/* The columns of a line, in the order of LINE_COLUMNS. */
-#define LINE_COLUMNS                                                                                         \
-    "account, seq, conversation, route, direction, text, time, peer_time, delivery, reason, label, change, " \
-    "number"
-enum { LINE_WIDTH = 13 };
-struct line_row line_of(const struct value values[LINE_WIDTH]);
-/* Leaves out the lines of a conversation that is being removed. */
-#define LINE_NOT_PURGED                                                                                      \
-    " AND NOT EXISTS (SELECT 1 FROM purge WHERE purge.account = line.account AND purge.kind = 'lines'"       \
-    " AND purge.id = line.conversation)"
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "store/database.h"
 #include "store/internal.h"
+#include "store/rows.h"
 
 /* The columns of a row, taken one after the other. */
 struct row {
@@ -125,6 +126,7 @@ static void load_contact(struct row *row, const struct store_loader *loader, voi
     contact.presence = text(row);
     contact.created = number(row);
     contact.change = number(row);
+    contact.posts = text(row);
     if (loader->contact != NULL && !row->failed)
         loader->contact(arg, &contact);
 }
@@ -208,24 +210,69 @@ static void load_client(struct row *row, const struct store_loader *loader, void
         loader->client(arg, &client);
 }
 
-static struct line_row line(struct row *row)
+static void load_post_link(struct row *row, const struct store_loader *loader, void *arg)
 {
-    struct value values[LINE_WIDTH];
-    for (int i = 0; i < LINE_WIDTH; i++)
+    struct post_link_row link;
+    link.account = number(row);
+    link.id = number(row);
+    fixed(row, link.hash, sizeof link.hash);
+    link.expires = number(row);
+    link.state = text(row);
+    link.created = number(row);
+    link.change = number(row);
+    if (loader->post_link != NULL && !row->failed)
+        loader->post_link(arg, &link);
+}
+
+static void load_post_way(struct row *row, const struct store_loader *loader, void *arg)
+{
+    struct post_way_row way;
+    way.account = number(row);
+    way.contact = number(row);
+    fixed(row, way.hash, sizeof way.hash);
+    way.expires = number(row);
+    if (loader->post_way != NULL && !row->failed)
+        loader->post_way(arg, &way);
+}
+
+static void take_all(struct row *row, struct value *values, int width)
+{
+    for (int i = 0; i < width; i++)
         values[i] = value_column(row->statement, i);
-    return line_of(values);
+}
+
+static void load_queued_delivery(struct row *row, const struct store_loader *loader, void *arg)
+{
+    struct value values[DELIVERY_WIDTH];
+    take_all(row, values, DELIVERY_WIDTH);
+    struct delivery_row queued = delivery_of(values);
+    if (loader->queued_delivery != NULL)
+        loader->queued_delivery(arg, &queued);
+}
+
+static void load_locked_post(struct row *row, const struct store_loader *loader, void *arg)
+{
+    struct value values[POST_WIDTH];
+    take_all(row, values, POST_WIDTH);
+    struct post_row locked = post_of(values);
+    if (loader->locked_post != NULL)
+        loader->locked_post(arg, &locked);
 }
 
 static void load_queued_line(struct row *row, const struct store_loader *loader, void *arg)
 {
-    struct line_row queued = line(row);
+    struct value values[LINE_WIDTH];
+    take_all(row, values, LINE_WIDTH);
+    struct line_row queued = line_of(values);
     if (loader->queued_line != NULL)
         loader->queued_line(arg, &queued);
 }
 
 static void load_sent_line(struct row *row, const struct store_loader *loader, void *arg)
 {
-    struct line_row sent = line(row);
+    struct value values[LINE_WIDTH];
+    take_all(row, values, LINE_WIDTH);
+    struct line_row sent = line_of(values);
     if (loader->sent_line != NULL)
         loader->sent_line(arg, &sent);
 }
@@ -269,7 +316,8 @@ static const struct {
      "SELECT account, id, label, scope, sha256, scram, created, last_used, idle FROM app_password",
      load_app_password},
     {"contact",
-     "SELECT account, id, handle, name, fingerprint, key_block, presence, created, change FROM contact",
+     "SELECT account, id, handle, name, fingerprint, key_block, presence, created, change, posts"
+     " FROM contact",
      load_contact},
     {"conversation",
      "SELECT account, id, contact, open, read_seq, last_seq,"
@@ -291,6 +339,16 @@ static const struct {
      " FROM invite",
      load_invite},
     {"client", "SELECT account, name, epoch, change, seq, last_seen FROM client", load_client},
+    {"post_link", "SELECT account, id, hash, expires, state, created, change FROM post_link", load_post_link},
+    {"post_way", "SELECT account, contact, hash, expires FROM post_way", load_post_way},
+    {"delivery",
+     "SELECT " DELIVERY_COLUMNS " FROM delivery INDEXED BY delivery_queued WHERE delivery = 'queued'"
+     " AND EXISTS (SELECT 1 FROM account WHERE id = delivery.account) ORDER BY account, seq, contact",
+     load_queued_delivery},
+    {"post",
+     "SELECT " POST_COLUMNS ", x'' FROM post INDEXED BY post_locked WHERE verdict = 'locked'"
+     " AND EXISTS (SELECT 1 FROM account WHERE id = post.account) ORDER BY account, seq",
+     load_locked_post},
     {"line",
      "SELECT " LINE_COLUMNS " FROM line WHERE delivery = 'queued'" LINE_NOT_PURGED " ORDER BY account, seq",
      load_queued_line},

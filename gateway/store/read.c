@@ -5,6 +5,7 @@
 #include "store/database.h"
 #include "store/fold.h"
 #include "store/internal.h"
+#include "store/rows.h"
 
 enum {
     READ_ROWS = 1000,
@@ -15,16 +16,17 @@ enum {
 #define CONVERSATION_NOT_PURGED                                                                              \
     " AND NOT EXISTS (SELECT 1 FROM purge WHERE account = ?1 AND kind = 'lines' AND id = ?2)"
 
-enum reading { LINES_CHANGED, GONE, HISTORY, HISTORY_AFTER, LABELLED, SENT, SEARCH, SEARCH_ONE, READINGS };
-
 static const struct {
     const char *sql;
     int width;
-} queries[READINGS] = {
+} queries[] = {
     [LINES_CHANGED] = {"SELECT " LINE_COLUMNS " FROM line WHERE account = ?1 AND change > ?2" LINE_NOT_PURGED
                        " ORDER BY change LIMIT ?3",
                        LINE_WIDTH},
-    [GONE] = {"SELECT kind, id, change FROM gone WHERE account = ?1 AND change > ?2 ORDER BY change", 3},
+    [GONE] = {"SELECT kind, id, change FROM gone WHERE account = ?1 AND change > ?2"
+              " UNION ALL SELECT 'post', seq, change FROM post_gone WHERE account = ?1 AND change > ?2"
+              " ORDER BY change",
+              3},
     [HISTORY] = {"SELECT " LINE_COLUMNS
                  " FROM line WHERE account = ?1 AND conversation = ?2 AND seq < ?3" CONVERSATION_NOT_PURGED
                  " ORDER BY seq DESC LIMIT ?4",
@@ -53,12 +55,6 @@ static const struct {
 };
 
 enum { SEQ_COLUMN = 1, TEXT_COLUMN = 5 };
-
-struct readings {
-    sqlite3 *database;
-    sqlite3_stmt *kept[READINGS];
-    struct finder *finder; /* made at the first search */
-};
 
 struct read {
     struct job job; /* first */
@@ -98,40 +94,36 @@ void readings_free(struct readings *readings)
     free(readings);
 }
 
-struct line_row line_of(const struct value values[LINE_WIDTH])
+sqlite3_stmt *readings_statement(struct readings *readings, enum reading reading, const char *sql,
+                                 struct error **error)
 {
-    return (struct line_row){
-        .account = values[0].number,
-        .seq = values[1].number,
-        .conversation = values[2].number,
-        .route = values[3].number,
-        .direction = (const char *)values[4].bytes.data,
-        .text = values[5].bytes,
-        .time = values[6].number,
-        .peer_time = values[7].number,
-        .delivery = (const char *)values[8].bytes.data,
-        .reason = (const char *)values[9].bytes.data,
-        .label = (const char *)values[10].bytes.data,
-        .change = values[11].number,
-        .number = (uint64_t)values[12].number,
-    };
+    sqlite3_stmt **kept = &readings->kept[reading];
+    if (*kept == NULL)
+        *kept = database_prepare(readings->database, sql, error);
+    return *kept;
+}
+
+struct finder *readings_finder(struct readings *readings, const char *text)
+{
+    if (readings->finder == NULL)
+        readings->finder = finder_new();
+    return readings->finder != NULL && finder_set(readings->finder, bytes_of_string(text)) ? readings->finder
+                                                                                           : NULL;
 }
 
 /* The statement of a reading with its parameters. NULL with an error. */
 static sqlite3_stmt *begin(struct read *read, struct error **error)
 {
     sqlite3 *database = read->readings->database;
-    sqlite3_stmt **kept = &read->readings->kept[read->reading];
-    if (*kept == NULL)
-        *kept = database_prepare(database, queries[read->reading].sql, error);
+    sqlite3_stmt *kept = readings_statement(read->readings, read->reading, queries[read->reading].sql, error);
     int code = SQLITE_OK;
-    for (int i = 0; *kept != NULL && i < sqlite3_bind_parameter_count(*kept) && code == SQLITE_OK; i++) {
+    for (int i = 0; kept != NULL && i < sqlite3_bind_parameter_count(kept) && code == SQLITE_OK; i++) {
         struct value label = value_text(read->words);
-        code = read->reading == LABELLED && i == 2 ? value_bind(*kept, i + 1, &label)
-                                                   : sqlite3_bind_int64(*kept, i + 1, read->parameters[i]);
+        code = read->reading == LABELLED && i == 2 ? value_bind(kept, i + 1, &label)
+                                                   : sqlite3_bind_int64(kept, i + 1, read->parameters[i]);
     }
     if (code == SQLITE_OK)
-        return *kept;
+        return kept;
     database_failed(database, error);
     return NULL;
 }
@@ -170,11 +162,9 @@ static void run_read(struct job *job)
 static void run_search(struct job *job)
 {
     struct read *read = (struct read *)job;
-    struct readings *readings = read->readings;
-    if (readings->finder == NULL)
-        readings->finder = finder_new();
-    sqlite3_stmt *statement = readings->finder != NULL ? begin(read, &job->error) : NULL;
-    if (statement == NULL || !finder_set(readings->finder, bytes_of_string(read->words))) {
+    struct finder *finder = readings_finder(read->readings, read->words);
+    sqlite3_stmt *statement = finder != NULL ? begin(read, &job->error) : NULL;
+    if (statement == NULL) {
         error_set(&job->error, ERROR_UNAVAILABLE, "no memory to search");
         return;
     }
@@ -189,7 +179,7 @@ static void run_search(struct job *job)
         looked_at++;
         bytes += text.size;
         read->before = sqlite3_column_int64(statement, SEQ_COLUMN);
-        if (finder_in(readings->finder, text, &read->rows.failed)) {
+        if (finder_in(finder, text, &read->rows.failed)) {
             found++;
             keep_row(read, statement);
         }

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 
 #include "store/database.h"
+#include "store/rows.h"
 
-enum { STEPS = 3, PARAMETERS = 19, MARKS_KEPT = 16 };
+enum { STEPS = 4, PARAMETERS = 30, MARKS_KEPT = 16 };
 
 /* Values that every line raises, in rows that many lines share. Within a transaction they are written when
  * they are met first, which shows that the row is there, and once at its end. */
@@ -41,6 +42,21 @@ static const struct step marks[MARKS] = {
     }
 #define RAISE_CHANGE(number) RAISE(MARK_COUNTER, .parameter = {1, 0, 0, number})
 
+#define NO_POST "this post does not exist"
+/* The store's thread purges files and runs this; so the file stays until the row that names it is there. */
+#define POST_BLOB_THERE                                                                                      \
+    {                                                                                                        \
+        "SELECT 1 WHERE ?20 = '' OR blob_there(?1, ?20)", "the blob of this post is not there"               \
+    }
+#define POST_MESSAGE                                                                                         \
+    {                                                                                                        \
+        "INSERT OR REPLACE INTO post_message VALUES (?1, ?2, ?19)", NULL                                     \
+    }
+/* Given, or that of the post it answers, or its own. */
+#define POST_THREAD                                                                                          \
+    " CASE WHEN ?14 > 0 THEN ?14 ELSE coalesce((SELECT thread FROM post AS first WHERE first.account = ?1"   \
+    " AND first.seq = " POST_NAMED("?1", "?13") "), ?2) END"
+
 static const struct step operations[OPERATIONS][STEPS] = {
     [PUT_NODE] = {{"INSERT OR REPLACE INTO node VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)", NULL}},
 
@@ -66,10 +82,11 @@ static const struct step operations[OPERATIONS][STEPS] = {
     [DELETE_APP_PASSWORD] = {{"DELETE FROM app_password WHERE account = ?1 AND id = ?2", NULL}},
 
     [PUT_CONTACT] =
-        {{"INSERT INTO contact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        {{"INSERT INTO contact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
           " ON CONFLICT (account, id) DO UPDATE SET handle = excluded.handle, name = excluded.name,"
           " fingerprint = excluded.fingerprint, key_block = excluded.key_block,"
-          " presence = excluded.presence, created = excluded.created, change = excluded.change",
+          " presence = excluded.presence, created = excluded.created, change = excluded.change,"
+          " posts = CASE posts WHEN 'sealed' THEN posts ELSE excluded.posts END",
           NULL},
          RAISE_CHANGE(9)},
 
@@ -144,12 +161,58 @@ static const struct step operations[OPERATIONS][STEPS] = {
     [REMOVE_INVITE] = {{"DELETE FROM invite WHERE account = ?1 AND id = ?2", NULL},
                        {"INSERT OR IGNORE INTO gone VALUES (?1, 'invite', ?2, ?3)", NULL},
                        RAISE_CHANGE(3)},
+
+    [PUT_POST] =
+        {POST_BLOB_THERE,
+         {"INSERT INTO post SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13," POST_THREAD
+          ", ?15, ?16, ?17, ?18, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30"
+          " WHERE EXISTS (SELECT 1 FROM account WHERE id = ?1)",
+          "the account of this post does not exist"},
+         POST_MESSAGE,
+         RAISE(MARK_COUNTER, .parameter = {1, 0, 2, 30})},
+    [REPLACE_POST] =
+        {POST_BLOB_THERE,
+         {"UPDATE post SET direction = ?3, kind = ?4, contact = ?5, subject = ?6, preview = ?7, sender = ?8,"
+          " receivers = ?9, copies = ?10, message_id = ?11, wire_id = ?12, in_reply_to = ?13,"
+          " thread =" POST_THREAD ", time = ?15, peer_time = ?16, size = ?17, attachments = ?18, blob = ?20,"
+          " seen = ?21, answered = ?22, flagged = ?23, is_signed = ?24, verdict = ?25, protection = ?26,"
+          " level = ?27, label = ?28, options = ?29, change = ?30 WHERE account = ?1 AND seq = ?2",
+          NO_POST},
+         POST_MESSAGE,
+         RAISE_CHANGE(30)},
+    [SET_POST_FLAGS] = {{"UPDATE post SET seen = ?3, answered = ?4, flagged = ?5, change = ?6"
+                         " WHERE account = ?1 AND seq = ?2",
+                         NO_POST},
+                        RAISE_CHANGE(6)},
+    [SET_POST_CHANGE] = {{"UPDATE post SET change = ?3 WHERE account = ?1 AND seq = ?2", NO_POST},
+                         RAISE_CHANGE(3)},
+    [REMOVE_POST] =
+        {{"INSERT INTO post_gone SELECT account, ?3, seq FROM post WHERE account = ?1 AND seq = ?2", NULL},
+         {"DELETE FROM post WHERE account = ?1 AND seq = ?2", NULL},
+         RAISE_CHANGE(3)},
+    [PUT_DELIVERY] = {{"SELECT 1 FROM post WHERE account = ?1 AND seq = ?2 AND direction = 'out'",
+                       "the own post of this delivery does not exist"},
+                      {"INSERT OR REPLACE INTO delivery"
+                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                       NULL}},
+    [PUT_POST_MARK] = {{"INSERT INTO post_mark SELECT ?1, ?2, ?3, ?4, ?5"
+                        " WHERE EXISTS (SELECT 1 FROM account WHERE id = ?1)",
+                        "the account of this post does not exist"}},
+
+    [PUT_POST_LINK] = {{"INSERT OR REPLACE INTO post_link VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", NULL},
+                       RAISE_CHANGE(7)},
+    [PUT_POST_WAY] = {{"INSERT OR REPLACE INTO post_way VALUES (?1, ?2, ?3, ?4)", NULL}},
+    [DELETE_POST_WAY] = {{"DELETE FROM post_way WHERE account = ?1 AND contact = ?2 AND hash = ?3", NULL}},
+    [LOWER_POSTS] = {{"UPDATE contact SET posts = 'unknown' WHERE account = ?1 AND id = ?2",
+                      "this contact does not exist"}},
 };
 
 /* Those that leave every marked row where it is. */
 static const bool keeps_marks[OPERATIONS] = {
     [PUT_LINE] = true,      [SET_DELIVERY] = true, [SET_DELIVERED] = true,    [PUT_SALT] = true,
     [SET_SALT_NEXT] = true, [SET_NUMBER] = true,   [RAISE_NUMBER_OUT] = true, [RAISE_NUMBER_IN] = true,
+    [PUT_POST] = true,      [PUT_DELIVERY] = true, [PUT_POST_MARK] = true,    [SET_POST_FLAGS] = true,
+    [REPLACE_POST] = true,  [REMOVE_POST] = true,  [SET_POST_CHANGE] = true,
 };
 
 struct marked {
@@ -291,7 +354,7 @@ static bool run_operation(struct statements *statements, uint8_t operation, cons
         if (!good)
             return false;
     }
-    statements->wiped |= operation == PUT_ROUTE || operation == PUT_INVITE;
+    statements->wiped |= operation == PUT_ROUTE || operation == PUT_INVITE || operation == REMOVE_POST;
     return true;
 }
 

@@ -20,6 +20,7 @@ enum {
     STORE_POST_INLINE = 64 << 10, /* bytes of a message that is kept in its row */
     STORE_PIECE_LIMIT = 1 << 20,  /* bytes of a blob in one read */
     STORE_WORDS_LIMIT = 256,      /* bytes of a label or of what is searched */
+    STORE_POST_ID_LIMIT = 1000,   /* bytes of a message id: of more than a line none has */
     STORE_SEARCH_LINES = 20000,   /* looked at in one search, and */
     STORE_SEARCH_BYTES = 8 << 20, /* bytes of them: some 20 ms */
 };
@@ -85,7 +86,7 @@ struct contact_row {
     struct bytes key_block;
     const char *presence; /* always, open, never */
     const char *posts;    /* unknown, classic, sealed: how posts reach it; never lowered from sealed by a put,
-                             see    store_lower_posts() */
+                             see store_lower_posts(). NULL in a put: unknown */
     int64_t created, change;
 };
 
@@ -148,7 +149,8 @@ struct line_row {
     int64_t change;
 };
 
-/* A post (include/retrogate/api.md). Its seq is of the account's one log. Texts are UTF-8. */
+/* A post (include/retrogate/api.md). Its seq is of the account's one log. Texts are UTF-8, all of them
+ * together at most STORE_TEXT_LIMIT bytes. */
 struct post_row {
     int64_t account, seq;
     const char *direction; /* in, out */
@@ -157,7 +159,8 @@ struct post_row {
     const char *subject, *preview;
     const char *from, *to, *cc; /* JSON arrays */
     const char *message_id, *wire_id, *in_reply_to;
-    int64_t thread; /* seq of the first post of its thread; 0 in a put: its own */
+    int64_t thread; /* seq of the first post of its thread; 0 in a put: that of the post whose message id or
+                       wire id is in_reply_to, or else its own */
     int64_t time, peer_time;
     int64_t size; /* bytes of the message */
     int64_t attachments;
@@ -223,7 +226,7 @@ struct store_loader {
     void (*post_way)(void *arg, const struct post_way_row *row);
     /* Those that are queued, by account and seq. */
     void (*queued_delivery)(void *arg, const struct delivery_row *row);
-    /* Posts received and not opened yet (verdict `locked`), by account and seq. */
+    /* Posts received and not opened yet (verdict `locked`), by account and seq, without `message`. */
     void (*locked_post)(void *arg, const struct post_row *row);
     /* Own lines still queued, in order: they must go out after a restart. */
     void (*queued_line)(void *arg, const struct line_row *row);
@@ -296,19 +299,22 @@ void store_set_number_in(struct store_batch *batch, int64_t route, uint64_t numb
  * never used again. */
 void store_set_number_out(struct store_batch *batch, int64_t route, uint64_t number);
 /* --- posts */
-/* A new post, with its deliveries put in the same batch. Raises last_seq and last_change. The store keeps,
- * for an incoming one, that its `digest` and (sender, message id) were seen, also after it is removed: see
- * store_post_known(). A blob must be there. */
+/* A new post; its deliveries, and of one that came in its mark, go into the same batch. Raises last_seq and
+ * last_change. Its blob must be there, else ERROR_NOT_FOUND: it may have been removed with another post since
+ * it was put, then put it again. One whose batch fails is left to the next start: another post may name it.
+ */
 void store_put_post(struct store_batch *batch, const struct post_row *row);
-/* In the place of one that is there (opened at last; flags). Same seq. Its old blob is deleted when it is
- * another. */
+/* In the place of one that is there (opened at last; flags). Same seq; its deliveries stay. Its old blob is
+ * deleted when it is another. */
 void store_replace_post(struct store_batch *batch, const struct post_row *row);
 void store_set_post_flags(struct store_batch *batch, int64_t account, int64_t seq, bool seen, bool answered,
                           bool flagged, int64_t change);
-void store_put_delivery(struct store_batch *batch,
-                        const struct delivery_row *row); /* new, or in the place of the old */
-/* With its deliveries and blob; a tombstone ("post", seq). One that is not there is no error, and leaves
- * none. */
+/* For a delivery that changed: the post is told anew under this number. */
+void store_set_post_change(struct store_batch *batch, int64_t account, int64_t seq, int64_t change);
+/* Of an own post that is there; new, or in the place of the old for this contact. */
+void store_put_delivery(struct store_batch *batch, const struct delivery_row *row);
+/* With its deliveries and blob, unless another post names that too; a tombstone ("post", seq). One that is
+ * not there is no error, and leaves none. */
 void store_remove_post(struct store_batch *batch, int64_t account, int64_t seq, int64_t change);
 /* What was received is known for 90 days. */
 struct post_mark {
@@ -324,7 +330,6 @@ void store_put_post_way(struct store_batch *batch,
                         const struct post_way_row *row); /* one for a contact and hash */
 void store_delete_post_way(struct store_batch *batch, int64_t account, int64_t contact,
                            const uint8_t hash[20]);
-
 void store_lower_posts(struct store_batch *batch, int64_t account, int64_t contact); /* back to unknown */
 /* Removes a contact, conversation or invite (kind: "contact", "conversation", "invite") and keeps a tombstone
  * under this change number, so that clients with an old cursor learn of it. A conversation takes its lines
@@ -414,8 +419,8 @@ void store_search(struct store *store, const struct store_search *wanted, store_
                   store_searched_fn *done, void *arg);
 
 /* --- blobs: files <directory>/blobs/<account>/<sha256 hex>, written under a temporary name, fsync, rename.
- * `id` and `data` are valid during the callback; data is empty after a put. What no conversation names is
- * removed when the store is opened: a crash may have come between a blob and its row, or its end. */
+ * `id` and `data` are valid during the callback; data is empty after a put. What no conversation or post
+ * names is removed when the store is opened: a crash may have come between a blob and its row, or its end. */
 typedef void store_blob_fn(void *arg, const char *id, struct bytes data, const struct error *error);
 void store_blob_put(struct store *store, int64_t account, struct bytes data, store_blob_fn *done, void *arg);
 /* A piece: at most `size` bytes from `offset`; empty at the end. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "store/blobs.h"
 #include "store/database.h"
 #include "store/purge.h"
 #include "store/statements.h"
@@ -45,6 +46,15 @@ static int on_log(void *arg, sqlite3 *database, const char *name, int pages)
     return SQLITE_OK;
 }
 
+/* blob_there(account, id), for statements that name a file. */
+static void blob_there(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const struct writer *writer = sqlite3_user_data(context);
+    const char *id = count == 2 ? (const char *)sqlite3_value_text(values[1]) : NULL;
+    sqlite3_result_int(context,
+                       id != NULL && blob_is_there(writer->directory_fd, sqlite3_value_int64(values[0]), id));
+}
+
 struct writer *writer_open(sqlite3 *database, int directory_fd, struct error **error)
 {
     struct writer *writer = calloc(1, sizeof *writer);
@@ -58,7 +68,10 @@ struct writer *writer_open(sqlite3 *database, int directory_fd, struct error **e
     writer->directory_fd = directory_fd;
     writer->checkpoint_at = CHECKPOINT_PAGES;
     writer->statements = statements_new(database);
-    bool ready = writer->statements != NULL || error_set(error, ERROR_UNAVAILABLE, "no memory for the store");
+    bool ready = (writer->statements != NULL &&
+                  sqlite3_create_function_v2(database, "blob_there", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                             writer, blob_there, NULL, NULL, NULL) == SQLITE_OK) ||
+                 error_set(error, ERROR_UNAVAILABLE, "no memory for the store");
     for (size_t i = 0; i < CONTROLS && ready; i++) {
         writer->control[i] = database_prepare(database, controls[i], error);
         ready = writer->control[i] != NULL;

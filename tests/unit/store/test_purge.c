@@ -173,7 +173,7 @@ static void test_removed_texts_leave_the_log(void **state)
     struct place *place = *state;
     struct client_row client = {.account = 1, .name = "irc/x", .epoch = 1};
     put_many(place, 2, 1, 1000);
-    assert_true(holds(place, "retrogate.db-wal", marker));
+    assert_true(holds(place, "retrogate.db-wal", marker) || file_holds(place, marker));
     struct store_batch *batch = store_begin(place->store);
     store_remove(batch, 1, "conversation", 2, 6000);
     commit_good(place, batch);
