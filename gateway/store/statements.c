@@ -280,7 +280,8 @@ static bool run_step(sqlite3 *database, sqlite3_stmt **kept, const struct step *
     bool done = code == SQLITE_ROW || code == SQLITE_DONE;
     if (!done)
         database_failed(database, error);
-    else if (step->needs != NULL && code == SQLITE_DONE && !changed_all(database, step, values))
+    else if (step->needs != NULL && code == SQLITE_DONE &&
+             (sqlite3_stmt_readonly(statement) || !changed_all(database, step, values)))
         done = error_set(error, ERROR_NOT_FOUND, "%s", step->needs);
     /* What is bound stays bound: the next use binds it all anew, and reads nothing before. */
     sqlite3_reset(statement);
