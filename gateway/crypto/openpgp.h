@@ -95,8 +95,17 @@ struct openpgp_signature_info {
  * asked: it is only a hint. */
 bool openpgp_screen_signature(struct openpgp_signature_info *out, struct bytes signature,
                               struct error **error);
+/* What decryption uncovers: exactly one literal packet (binary, definite length), of which `text` becomes a
+ * view. Compressed packets are refused: no program of 2013 writes them. */
+bool openpgp_screen_literal(struct bytes *text, struct bytes packets, struct error **error);
 /* The value of a human-readable notation in the hashed area; false when absent. */
 bool openpgp_notation(const struct openpgp_signature_info *info, const char *name, struct bytes *value);
+/* Screens a signature packet and checks that it is this key's over the document, without GnuPG. Neither its
+ * times nor the key's own validity are judged. ERROR_DENIED: it does not verify. */
+bool openpgp_verify(struct openpgp_signature_info *info, const struct openpgp_key *key, struct bytes packet,
+                    struct bytes document, struct error **error);
+/* Is this the key's RSA value (PKCS#1 v1.5) over a SHA-256 digest? */
+bool openpgp_verify_value(const struct openpgp_key *key, const uint8_t digest[32], struct bytes rsa_value);
 /* Exactly one key block that openpgp_key_parse() takes; user attributes and what is not a self-signature, a
  * binding or a revocation by the key itself are cut out. Appends the cleaned block. */
 bool openpgp_screen_key(struct buffer *out, struct bytes block, struct error **error);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "crypto/openpgp.h"
 #include "crypto/openpgp_packet.h"
+#include "crypto/openpgp_rsa.h"
 
 #include <limits.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/param_build.h>
 #include <openssl/rsa.h>
 #include <string.h>
 
@@ -20,28 +19,6 @@ enum {
     MODULUS_SIZE_MAX = 1024,
     PLAIN_SIZE_MAX = 64 * 1024 * 1024,
 };
-
-static EVP_PKEY *public_key(const struct openpgp_key *key)
-{
-    EVP_PKEY *made = NULL;
-    BIGNUM *n = BN_bin2bn(key->n.data, (int)key->n.size, NULL);
-    BIGNUM *e = BN_bin2bn(key->e.data, (int)key->e.size, NULL);
-    OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
-    OSSL_PARAM *params = NULL;
-    if (n && e && builder && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n) == 1 &&
-        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e) == 1)
-        params = OSSL_PARAM_BLD_to_param(builder);
-    EVP_PKEY_CTX *context = params ? EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL) : NULL;
-    if (context && EVP_PKEY_fromdata_init(context) == 1 &&
-        EVP_PKEY_fromdata(context, &made, EVP_PKEY_PUBLIC_KEY, params) != 1)
-        made = NULL;
-    EVP_PKEY_CTX_free(context);
-    OSSL_PARAM_free(params);
-    OSSL_PARAM_BLD_free(builder);
-    BN_free(e);
-    BN_free(n);
-    return made;
-}
 
 /* RFC 4880 §13.1.1: 00 02, random bytes without zero, 00, the message. The padding is ours because the
  * randomness comes from the caller. */
@@ -62,7 +39,7 @@ static void pad(uint8_t *block, size_t size, const uint8_t *message, size_t mess
 
 static bool rsa_raw(const struct openpgp_key *key, const uint8_t *block, uint8_t *into, size_t size)
 {
-    EVP_PKEY *public = public_key(key);
+    EVP_PKEY *public = openpgp_rsa(key);
     EVP_PKEY_CTX *context = public ? EVP_PKEY_CTX_new_from_pkey(NULL, public, NULL) : NULL;
     size_t written = size;
     bool good = context && EVP_PKEY_encrypt_init(context) == 1 &&

@@ -129,7 +129,9 @@ bool subpacket_read(struct reader *reader, struct subpacket *out)
     size_t size = read_length(reader, true);
     if (size == 0)
         return fail(reader);
-    out->type = read_u8(reader) & 0x7f;
+    uint8_t type = read_u8(reader);
+    out->type = type & 0x7f;
+    out->critical = type & 0x80;
     out->body = read_bytes(reader, size - 1);
     return !reader->failed;
 }

@@ -53,6 +53,7 @@ enum signature_subpacket {
 
 struct subpacket {
     uint8_t type; /* without the critical bit */
+    bool critical;
     struct bytes body;
 };
 /* False at the end, or (reader->failed) on a bad length. */

@@ -64,6 +64,22 @@ bool openpgp_screen_message(struct openpgp_message_info *out, struct bytes messa
     return true;
 }
 
+/* RFC 4880 §5.9: format, a name with its length, four octets of time. */
+bool openpgp_screen_literal(struct bytes *text, struct bytes packets, struct error **error)
+{
+    struct reader reader = reader_of(packets);
+    struct packet packet;
+    if (!packet_read(&reader, &packet) || packet.tag != TAG_LITERAL || !reader_done(&reader))
+        return error_set(error, ERROR_INVALID, "the message does not hold exactly one text"); /* 06 W-M9 */
+    struct reader literal = reader_of(packet.body);
+    uint8_t format = read_u8(&literal);
+    read_bytes(&literal, read_u8(&literal));
+    read_u32(&literal);
+    *text = bytes_of(literal.at, literal.left);
+    return (!literal.failed && format == 'b') ||
+           error_set(error, ERROR_INVALID, "the message's text is malformed");
+}
+
 static bool is_good_hash(uint8_t hash)
 {
     return hash == 2 || hash == 8 || hash == 9 || hash == 10; /* SHA-1, SHA-256, SHA-384, SHA-512 */

@@ -15,8 +15,8 @@ static const char *const sealings[] = {
     [KEYRING_SEALING_ONLY] = "only",
 };
 
-static bool sign_invite(struct worker *worker, const struct request *request, const char *home,
-                        const struct openpgp_key *to, struct buffer *plain, struct error **error)
+static bool sign_invite(const struct request *request, const char *home, const struct openpgp_key *to,
+                        struct buffer *plain, struct error **error)
 {
     struct buffer block = buffer_make(BLOCK_SIZE_MAX), packet = buffer_make(PLAIN_SIZE_MAX);
     struct openpgp_key own;
@@ -36,8 +36,7 @@ static bool sign_invite(struct worker *worker, const struct request *request, co
         buffer_append(plain, request->hash, HASH_SIZE);
         buffer_append(plain, request->key, KEY_SIZE);
         buffer_append(plain, own.id, sizeof(own.id));
-        good = pgp_sign(home, worker->verify_home, &own, buffer_view(&block), request->passphrase, &signing,
-                        buffer_view(plain), &packet, error);
+        good = pgp_sign(home, &own, request->passphrase, &signing, buffer_view(plain), &packet, error);
     }
     if (good && buffer_size(&packet) > SIGNATURE_SIZE_MAX)
         good = error_set(error, ERROR_LIMIT, "the key of this account is too large for invites");
@@ -50,44 +49,26 @@ static bool sign_invite(struct worker *worker, const struct request *request, co
 bool act_invite_new(struct worker *worker, const struct request *request, const char *home,
                     struct result *result, struct error **error)
 {
+    (void)worker;
     struct buffer block = buffer_make(BLOCK_SIZE_MAX), plain = buffer_make(PLAIN_SIZE_MAX);
     struct openpgp_key to;
     plain.secret = true;
     bool good = worker_foreign_key(request->key_block, &block, &to, error) ||
                 error_prefix(error, "the addressee's key");
-    good = good && sign_invite(worker, request, home, &to, &plain, error) &&
+    good = good && sign_invite(request, home, &to, &plain, error) &&
            openpgp_encrypt(&result->link_blob, &to, buffer_view(&plain), &random_system, error);
     buffer_free(&block);
     buffer_free(&plain);
     return good;
 }
 
-static bool is_recipient(const struct openpgp_message_info *info, const struct openpgp_key *own)
-{
-    for (size_t i = 0; i < info->recipients; i++)
-        if (memcmp(info->recipient_ids[i], own->id, sizeof(own->id)) == 0)
-            return true;
-    return false;
-}
-
 static bool decrypt_invite(const struct request *request, const char *home, struct openpgp_key *own,
                            struct buffer *own_block, struct buffer *plain, struct error **error)
 {
-    struct openpgp_message_info info;
     if (request->data.size > BLOB_SIZE_MAX)
         return error_set(error, ERROR_LIMIT, "the invite is larger than %d bytes", BLOB_SIZE_MAX);
-    if (!worker_own_key(home, request, own_block, own, error) ||
-        !openpgp_screen_message(&info, request->data, error))
+    if (!worker_decrypt(home, request, own_block, own, plain, error))
         return false;
-    if (!is_recipient(&info, own))
-        return error_set(error, ERROR_DENIED, "the invite is for somebody else");
-    struct error *failed = NULL;
-    if (!pgp_decrypt(home, request->data, request->passphrase, plain, &failed)) {
-        if (pgp_check_passphrase(home, own, request->passphrase, error))
-            error_set(error, failed->code, "%s", failed->text);
-        error_free(failed);
-        return false;
-    }
     if (buffer_size(plain) <= SIGNED_SIZE || buffer_size(plain) > SIGNED_SIZE + SIGNATURE_SIZE_MAX)
         return error_set(error, ERROR_INVALID, "what the invite holds has the wrong size");
     return true;

@@ -47,7 +47,7 @@ static bool publish(struct worker *worker, const char *home, const uint8_t finge
         openpgp_key_parse(&key, buffer_view(&exported), error) && key_suits(&key, request->node, error) &&
         pgp_portable_block(home, &key, (uint32_t)time(NULL), request->node ? FLAGS_NODE : FLAGS_ACCOUNT,
                            request->passphrase, &result->block, error) &&
-        pgp_check_key(worker->verify_home, buffer_view(&result->block), fingerprint, error) &&
+        pgp_check_key(worker->verify_home, buffer_view(&result->block), fingerprint, NULL, error) &&
         home_write(home, "block", buffer_view(&result->block), true, error);
     if (good)
         memcpy(result->answer.fingerprint, fingerprint, 20);
@@ -123,7 +123,7 @@ bool act_check_key(struct worker *worker, const struct request *request, const c
     (void)home;
     struct openpgp_key key;
     if (!worker_foreign_key(request->key_block, &result->block, &key, error) ||
-        !pgp_check_key(worker->verify_home, buffer_view(&result->block), key.fingerprint, error))
+        !pgp_check_key(worker->verify_home, buffer_view(&result->block), key.fingerprint, NULL, error))
         return false;
     memcpy(result->answer.fingerprint, key.fingerprint, sizeof(key.fingerprint));
     return true;

@@ -22,8 +22,8 @@ static bool write_private_key(struct buffer *out, const EVP_PKEY *key)
     return good;
 }
 
-static bool write_certificate(struct worker *worker, const struct request *request, const char *home,
-                              EVP_PKEY *tls_key, struct result *result, struct error **error)
+static bool write_certificate(const struct request *request, const char *home, EVP_PKEY *tls_key,
+                              struct result *result, struct error **error)
 {
     struct buffer block = buffer_make(BLOCK_SIZE_MAX), tbs = buffer_make(CERTIFICATE_SIZE_MAX),
                   packet = buffer_make(CERTIFICATE_SIZE_MAX);
@@ -34,8 +34,7 @@ static bool write_certificate(struct worker *worker, const struct request *reque
     if (good) {
         struct openpgp_signing signing = {.created = (uint32_t)time(NULL)};
         memcpy(signing.issuer, key.id, sizeof(key.id));
-        good = pgp_sign(home, worker->verify_home, &key, buffer_view(&block), request->passphrase, &signing,
-                        buffer_view(&tbs), &packet, error);
+        good = pgp_sign(home, &key, request->passphrase, &signing, buffer_view(&tbs), &packet, error);
     }
     if (good && !location_certificate_write(&result->block, buffer_view(&tbs), buffer_view(&packet)))
         good = error_set(error, ERROR_INTERNAL, "the certificate could not be built");
@@ -59,7 +58,7 @@ bool act_location_new(struct worker *worker, const struct request *request, cons
         EVP_PKEY_free(tls_key);
         return error_set(error, ERROR_INTERNAL, "the TLS key could not be made");
     }
-    bool good = write_certificate(worker, request, home, tls_key, result, error);
+    bool good = write_certificate(request, home, tls_key, result, error);
     EVP_PKEY_free(tls_key);
     return good;
 }

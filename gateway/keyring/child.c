@@ -17,6 +17,7 @@ struct life {
     uv_process_t process;
     uv_pipe_t pipe;
     struct buffer input;
+    size_t most;      /* bytes of a frame that may come */
     unsigned handles; /* not closed yet */
     bool started, ended;
 };
@@ -105,7 +106,7 @@ static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *room)
 {
     (void)suggested;
     struct life *life = handle->data;
-    uint8_t *into = buffer_reserve(&life->input, READ_SIZE);
+    uint8_t *into = frame_reserve(&life->input, READ_SIZE);
     *room = uv_buf_init((char *)into, into ? READ_SIZE : 0);
 }
 
@@ -114,16 +115,15 @@ static void take_frames(struct life *life)
     struct child *child = life->child;
     struct bytes frame;
     enum frame_state state;
-    while (!child->stopping && (state = frame_find(buffer_view(&life->input), &frame)) != FRAME_PARTIAL) {
+    while (!child->stopping &&
+           (state = frame_find(buffer_view(&life->input), life->most, &frame)) != FRAME_PARTIAL) {
         if (state == FRAME_BAD) {
             kill_group(life);
             return;
         }
         child->delay = DELAY_FIRST_MS;
         child->events.frame(child->arg, frame);
-        buffer_consume(&life->input, FRAME_HEADER + frame.size);
-        if (buffer_size(&life->input) == 0)
-            buffer_clear(&life->input); /* wipes a private key */
+        frame_consume(&life->input, frame); /* wipes a private key */
     }
 }
 
@@ -177,8 +177,10 @@ static bool begin_life(struct child *child, struct error **error)
     struct life *life = calloc(1, sizeof(*life));
     if (!life)
         return error_set(error, ERROR_UNAVAILABLE, "no memory");
-    *life = (struct life){
-        .child = child, .handles = 2, .input = buffer_make(FRAME_HEADER + FRAME_SIZE_MAX + READ_SIZE)};
+    *life = (struct life){.child = child,
+                          .handles = 2,
+                          .input = buffer_make((size_t)FRAME_HEADER + FRAME_SIZE_POST + READ_SIZE),
+                          .most = FRAME_SIZE_MAX};
     life->input.secret = true;
     life->pipe.data = life;
     uv_pipe_init(child->loop, &life->pipe, 0);
@@ -246,8 +248,9 @@ static void sent(uv_write_t *request, int status)
     free(sending);
 }
 
-void child_send(struct child *child, struct buffer *frame)
+void child_send(struct child *child, struct buffer *frame, size_t most)
 {
+    child->life->most = most;
     struct sending *sending = calloc(1, sizeof(*sending));
     struct bytes view = buffer_view(frame);
     if (sending) {

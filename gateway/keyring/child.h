@@ -26,8 +26,9 @@ struct child_events {
 struct child *child_start(uv_loop_t *loop, const struct child_options *options,
                           const struct child_events *events, void *arg, struct error **error);
 bool child_is_up(const struct child *child);
-/* Takes the buffer's memory, wipes and frees it when it is sent. Only while it is up. */
-void child_send(struct child *child, struct buffer *frame);
+/* Takes the buffer's memory, wipes and frees it when it is sent. Only while it is up. `most`: bytes that a
+ * frame from it may have from now on. */
+void child_send(struct child *child, struct buffer *frame, size_t most);
 /* Ends it at once: `down` follows from the loop. */
 void child_kill(struct child *child);
 /* Lets it end its agents and itself, for at most 10 s; frees on the loop. No event comes any more. */

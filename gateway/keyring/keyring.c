@@ -10,20 +10,26 @@
 #include "keyring/child.h"
 #include "keyring/frame.h"
 
+/* Posts that wait are copies in this process's memory; one always finds room. */
+enum { QUEUE_BYTES_MAX = 128 << 20 };
+
 enum { WORKERS_MAX = 2, QUEUE_MAX = 512, DIRECTORY_SIZE_MAX = 65, WAIT_MS = 120000 };
 
 /* How long a worker may take: beyond it something hangs, and it is killed. Key generation waits for prime
  * numbers. */
 static const uint64_t patience_ms[PURPOSE_LAST + 1] = {
-    [PURPOSE_CREATE] = 180000,         [PURPOSE_IMPORT] = 60000,    [PURPOSE_LOCATION_NEW] = 120000,
-    [PURPOSE_VERIFY_LOCATION] = 20000, [PURPOSE_CHECK_KEY] = 20000, [PURPOSE_INVITE_NEW] = 30000,
-    [PURPOSE_INVITE_OPEN] = 30000,     [PURPOSE_FORGET] = 30000,
+    [PURPOSE_CREATE] = 180000,         [PURPOSE_IMPORT] = 60000,      [PURPOSE_LOCATION_NEW] = 120000,
+    [PURPOSE_VERIFY_LOCATION] = 20000, [PURPOSE_CHECK_KEY] = 20000,   [PURPOSE_INVITE_NEW] = 30000,
+    [PURPOSE_INVITE_OPEN] = 30000,     [PURPOSE_FORGET] = 30000,      [PURPOSE_POST_SEAL] = 60000,
+    [PURPOSE_POST_OPEN] = 60000,       [PURPOSE_POST_VERIFY] = 30000, [PURPOSE_POST_GREET] = 30000,
+    [PURPOSE_POST_CHECK] = 20000,
 };
 
 struct task {
     uint64_t id;
     enum purpose purpose;
     struct buffer frame;
+    size_t size;       /* of the frame while it waits */
     uint64_t deadline; /* loop time: of waiting, then of the work */
     bool sent, late;
     struct error *failed; /* why it never gets to a worker */
@@ -39,7 +45,7 @@ struct lane {
     struct keyring *keyring;
     struct child *child;
     struct task *tasks;
-    size_t count;
+    size_t count, bytes;
 };
 
 struct keyring {
@@ -74,7 +80,9 @@ static void pump(struct lane *lane)
         return;
     task->sent = true;
     task->deadline = uv_now(lane->keyring->loop) + patience_ms[task->purpose];
-    child_send(lane->child, &task->frame);
+    lane->bytes -= task->size;
+    task->size = 0;
+    child_send(lane->child, &task->frame, frame_most(task->purpose));
 }
 
 static void task_free(struct task *task)
@@ -88,6 +96,7 @@ static void unlink_task(struct lane *lane, struct task *task)
 {
     DL_DELETE(lane->tasks, task);
     lane->count--;
+    lane->bytes -= task->size;
 }
 
 /* The last thing done with a task; the callback may stop the keyring. */
@@ -270,9 +279,10 @@ static struct lane *choose_lane(struct keyring *keyring, struct bytes home)
 static void enqueue(struct keyring *keyring, struct task *task, const struct request *request)
 {
     struct lane *lane = choose_lane(keyring, request->home);
-    task->frame = buffer_make(FRAME_HEADER + FRAME_SIZE_MAX);
+    size_t size = frame_request_size(request);
+    task->frame = buffer_make(size);
     task->frame.secret = true;
-    if (lane->count >= QUEUE_MAX) {
+    if (lane->count >= QUEUE_MAX || (lane->bytes > 0 && size > QUEUE_BYTES_MAX - lane->bytes)) {
         error_set(&task->failed, ERROR_LIMIT, "too many requests wait for the keyring");
     } else if (!frame_request_write(&task->frame, request)) {
         error_set(&task->failed, ERROR_LIMIT, "what was given to the keyring is too large");
@@ -281,8 +291,10 @@ static void enqueue(struct keyring *keyring, struct task *task, const struct req
         DL_APPEND(keyring->refused, task);
     } else {
         task->deadline = uv_now(keyring->loop) + WAIT_MS;
+        task->size = size;
         DL_APPEND(lane->tasks, task);
         lane->count++;
+        lane->bytes += size;
         pump(lane);
     }
     schedule(keyring);
@@ -372,6 +384,54 @@ uint64_t keyring_invite_open(struct keyring *keyring, const struct keyring_secre
     struct request request = for_secret(PURPOSE_INVITE_OPEN, account);
     request.data = blob;
     request.key_block = inviter;
+    return submit(keyring, &request, NULL, done, arg);
+}
+
+uint64_t keyring_post_seal(struct keyring *keyring, const struct keyring_secret *account,
+                           const struct keyring_post *post, keyring_fn *done, void *arg)
+{
+    struct request request = for_secret(PURPOSE_POST_SEAL, account);
+    request.post = *post;
+    request.key_block = post->addressee;
+    return submit(keyring, &request, NULL, done, arg);
+}
+
+uint64_t keyring_post_open(struct keyring *keyring, const struct keyring_secret *account,
+                           struct bytes message, keyring_fn *done, void *arg)
+{
+    struct request request = for_secret(PURPOSE_POST_OPEN, account);
+    request.data = message;
+    return submit(keyring, &request, NULL, done, arg);
+}
+
+uint64_t keyring_post_verify(struct keyring *keyring, struct bytes plain, struct bytes signature, bool sealed,
+                             struct bytes key_block, const uint8_t fingerprint[20], keyring_fn *done,
+                             void *arg)
+{
+    struct request request = {.purpose = PURPOSE_POST_VERIFY,
+                              .data = plain,
+                              .signature = signature,
+                              .key_block = key_block,
+                              .post.sealed = sealed};
+    memcpy(request.fingerprint, fingerprint, sizeof(request.fingerprint));
+    return submit(keyring, &request, NULL, done, arg);
+}
+
+uint64_t keyring_post_greet(struct keyring *keyring, const struct keyring_secret *account,
+                            const uint8_t day_key[32], keyring_fn *done, void *arg)
+{
+    struct request request = for_secret(PURPOSE_POST_GREET, account);
+    memcpy(request.day_key, day_key, sizeof(request.day_key));
+    return submit(keyring, &request, NULL, done, arg);
+}
+
+uint64_t keyring_post_check(struct keyring *keyring, const uint8_t day_key[32], struct bytes signature,
+                            struct bytes key_block, const uint8_t fingerprint[20], keyring_fn *done,
+                            void *arg)
+{
+    struct request request = {.purpose = PURPOSE_POST_CHECK, .signature = signature, .key_block = key_block};
+    memcpy(request.day_key, day_key, sizeof(request.day_key));
+    memcpy(request.fingerprint, fingerprint, sizeof(request.fingerprint));
     return submit(keyring, &request, NULL, done, arg);
 }
 

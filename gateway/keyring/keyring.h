@@ -18,6 +18,10 @@ struct keyring;
  * upper-case hex digits; the second one "supported" or "only" (SEALED.md §3). */
 #define KEYRING_NOTATION_ADDRESSEE "addressee@retrogate.alt"
 #define KEYRING_NOTATION_SEALED    "sealed@retrogate.alt"
+/* In the signatures of posts. What a signature is for, "post" (a sealed letter) or "post-key" (a greeting);
+ * in a classic post's, whom it is for, 40 upper-case hex digits (06 W-M4). */
+#define KEYRING_NOTATION_PURPOSE   "purpose@retrogate.alt"
+#define KEYRING_NOTATION_RECIPIENT "recipient-fpr@retrogate.alt"
 
 struct keyring_options {
     const char *program;   /* path of retrogate-keyring */
@@ -43,8 +47,9 @@ struct keyring_answer {
     uint8_t location[16];      /* location, verify_location */
     struct bytes link_blob;    /* invite_new: encrypted blob for the link */
     uint8_t hash[20], key[16]; /* invite_open */
-    int64_t expires;           /* invite_open: from the signature, Unix seconds; 0: not signed */
-    bool addressee_bound;      /* invite_open: the signature names us as addressee */
+    int64_t expires;           /* invite_open, post_check: from the signature, Unix seconds; 0: not signed */
+    bool addressee_bound;      /* invite_open: the signature names us as addressee. post_verify: it names one,
+                                  whose      fingerprint is `hash` */
     bool sealed, sealed_only;  /* invite_open, only when the addressee is bound */
     struct bytes text;         /* post_seal, post_greet: what was made. post_open: the plaintext */
     int64_t signed_at;         /* post_verify, post_check: from the signature, Unix seconds */
@@ -126,7 +131,8 @@ uint64_t keyring_post_seal(struct keyring *keyring, const struct keyring_secret 
 uint64_t keyring_post_open(struct keyring *keyring, const struct keyring_secret *account,
                            struct bytes message, keyring_fn *done, void *arg);
 /* The signature (screened) of a post's plaintext, with the key that it should be by. Needs no home: any
- * worker. A sealed letter's must have the purpose notation. ERROR_DENIED: it does not verify. */
+ * worker. A sealed letter's must have the purpose notation. ERROR_DENIED: it does not verify, or the key was
+ * revoked; ERROR_EXPIRED: the key has expired. */
 uint64_t keyring_post_verify(struct keyring *keyring, struct bytes plain, struct bytes signature, bool sealed,
                              struct bytes key_block, const uint8_t fingerprint[20], keyring_fn *done,
                              void *arg);

@@ -42,7 +42,7 @@ static void send_progress(const struct worker *worker, const char *what)
 
 static bool answer_request(struct worker *worker, const struct request *request)
 {
-    struct buffer out = buffer_make(FRAME_HEADER + FRAME_SIZE_MAX);
+    struct buffer out = buffer_make(FRAME_HEADER + frame_most(request->purpose));
     struct result result;
     out.secret = true;
     worker_do(worker, request, &result);
@@ -68,30 +68,34 @@ static void wait_for_agents(void)
         nanosleep(&step, NULL);
 }
 
+static enum frame_state find_request(const struct buffer *input, struct bytes *frame)
+{
+    struct bytes view = buffer_view(input);
+    return frame_find(view, frame_request_most(view), frame);
+}
+
 /* False when the stream is not one of frames. */
 static bool answer_all(struct worker *worker, struct buffer *input)
 {
     struct bytes frame;
     struct request request;
     enum frame_state state;
-    while ((state = frame_find(buffer_view(input), &frame)) == FRAME_WHOLE) {
+    while ((state = find_request(input, &frame)) == FRAME_WHOLE) {
         if (!frame_request_parse(&request, frame) || !answer_request(worker, &request))
             return false;
-        buffer_consume(input, FRAME_HEADER + frame.size);
+        frame_consume(input, frame); /* wipes the passphrase */
         reap();
-        if (buffer_size(input) == 0)
-            buffer_clear(input); /* wipes the passphrase */
     }
     return state == FRAME_PARTIAL;
 }
 
 static bool serve(struct worker *worker)
 {
-    struct buffer input = buffer_make(FRAME_HEADER + FRAME_SIZE_MAX + READ_SIZE);
+    struct buffer input = buffer_make((size_t)FRAME_HEADER + FRAME_SIZE_POST + READ_SIZE);
     input.secret = true;
     bool good = true;
     while (good) {
-        uint8_t *into = buffer_reserve(&input, READ_SIZE);
+        uint8_t *into = frame_reserve(&input, READ_SIZE);
         ssize_t size = into ? recv(CHANNEL, into, READ_SIZE, 0) : -1;
         if (size < 0 && into && errno == EINTR)
             continue;

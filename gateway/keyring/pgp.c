@@ -63,11 +63,19 @@ static gpgme_ctx_t open_context(const char *home, const struct bytes *passphrase
     return context;
 }
 
+/* GPGME moves 512 bytes at a time unless it is told otherwise. */
+static gpgme_data_t in_pieces(gpgme_data_t data)
+{
+    if (data)
+        gpgme_data_set_flag(data, "io-buffer-size", "65536");
+    return data;
+}
+
 static gpgme_data_t read_from(struct bytes bytes)
 {
     gpgme_data_t data = NULL;
     gpgme_data_new_from_mem(&data, bytes.data ? (const char *)bytes.data : "", bytes.size, 0);
-    return data;
+    return in_pieces(data);
 }
 
 static ssize_t take_output(void *arg, const void *data, size_t size)
@@ -82,7 +90,7 @@ static gpgme_data_t write_into(struct buffer *out)
 {
     gpgme_data_t data = NULL;
     gpgme_data_new_from_cbs(&data, &output_calls, out);
-    return data;
+    return in_pieces(data);
 }
 
 struct progress {
@@ -152,22 +160,8 @@ bool pgp_export(const char *home, const uint8_t fingerprint[20], struct buffer *
     return good;
 }
 
-/* What gpg tells of a message's inside. */
-struct inside {
-    unsigned texts, decryptions;
-};
-
-static gpgme_error_t count_inside(void *arg, const char *keyword, const char *args)
-{
-    (void)args;
-    struct inside *inside = arg;
-    if (keyword && strcmp(keyword, "PLAINTEXT") == 0)
-        inside->texts++;
-    if (keyword && strcmp(keyword, "BEGIN_DECRYPTION") == 0)
-        inside->decryptions++;
-    return 0;
-}
-
+/* What is encrypted is uncovered as it is, so that nothing is unpacked or put together unseen, and what is in
+ * it is screened before its text is taken (06 W-M9). */
 bool pgp_decrypt(const char *home, struct bytes message, struct bytes passphrase, struct buffer *plain,
                  struct error **error)
 {
@@ -175,10 +169,8 @@ bool pgp_decrypt(const char *home, struct bytes message, struct bytes passphrase
     if (!context)
         return false;
     gpgme_data_t input = read_from(message), output = write_into(plain);
-    struct inside inside = {0};
-    gpgme_set_status_cb(context, count_inside, &inside);
-    gpgme_set_ctx_flag(context, "full-status", "1");
-    gpgme_error_t failed = gpgme_op_decrypt(context, input, output);
+    gpgme_error_t failed = gpgme_op_decrypt_ext(context, GPGME_DECRYPT_UNWRAP, input, output);
+    struct bytes text;
     bool good = true;
     if (plain->failed)
         good = error_set(error, ERROR_LIMIT, "the decrypted message is too large");
@@ -186,8 +178,10 @@ bool pgp_decrypt(const char *home, struct bytes message, struct bytes passphrase
         good = tell_failure(error, failed, "decrypting failed");
     else if (buffer_size(plain) == 0)
         good = error_set(error, ERROR_INVALID, "the decrypted message is empty");
-    else if (inside.texts != 1 || inside.decryptions != 1)
-        good = error_set(error, ERROR_INVALID, "the message does not hold exactly one text"); /* 06 W-M9 */
+    else
+        good = openpgp_screen_literal(&text, buffer_view(plain), error);
+    if (good)
+        buffer_consume(plain, buffer_size(plain) - text.size);
     gpgme_data_release(input);
     gpgme_data_release(output);
     gpgme_release(context);
@@ -212,7 +206,7 @@ static bool is_usable(gpgme_key_t key, struct error **error)
 }
 
 bool pgp_check_key(const char *verify_home, struct bytes block, const uint8_t fingerprint[20],
-                   struct error **error)
+                   int64_t *expires, struct error **error)
 {
     gpgme_ctx_t context =
         hold_block(verify_home, block, error) ? open_context(verify_home, NULL, error) : NULL;
@@ -224,6 +218,8 @@ bool pgp_check_key(const char *verify_home, struct bytes block, const uint8_t fi
     gpgme_error_t failed = gpgme_get_key(context, pattern, &key, 0);
     bool good =
         failed ? error_set(error, ERROR_DENIED, "GnuPG does not take the key") : is_usable(key, error);
+    if (good && expires)
+        *expires = key->subkeys && key->subkeys->expires > 0 ? key->subkeys->expires : 0;
     gpgme_key_unref(key);
     gpgme_release(context);
     return good;

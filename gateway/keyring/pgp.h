@@ -20,24 +20,24 @@ bool pgp_generate(const char *home, const char *user_id, bool encrypt, struct by
 bool pgp_import(const char *home, struct bytes block, struct error **error);
 /* Appends the public block of the home's key. */
 bool pgp_export(const char *home, const uint8_t fingerprint[20], struct buffer *block, struct error **error);
-/* Appends the text of a message; more than its ceiling is an error. */
+/* `plain` becomes the text of a screened message, which must hold exactly one literal packet; more than its
+ * ceiling is an error. It is empty before. */
 bool pgp_decrypt(const char *home, struct bytes message, struct bytes passphrase, struct buffer *plain,
                  struct error **error);
 
 /* Is the key in this block (which the verify home then holds) usable: a valid self-signature, not revoked or
- * expired? */
+ * expired? `expires` (may be NULL) becomes the key's end, Unix seconds; 0: never. */
 bool pgp_check_key(const char *verify_home, struct bytes block, const uint8_t fingerprint[20],
-                   struct error **error);
+                   int64_t *expires, struct error **error);
 /* Is this the block's primary key's signature over the document? An expired signature passes: its times are
  * in its screening. ERROR_DENIED says which check failed. */
 bool pgp_verify(const char *verify_home, struct bytes block, const uint8_t fingerprint[20],
                 struct bytes signature, struct bytes document, struct error **error);
 
-/* Appends a signature packet over the document, made by the home's agent with this key and checked in the
- * verify home. */
-bool pgp_sign(const char *home, const char *verify_home, const struct openpgp_key *key, struct bytes block,
-              struct bytes passphrase, const struct openpgp_signing *signing, struct bytes document,
-              struct buffer *packet, struct error **error);
+/* Appends a signature packet over the document, made by the home's agent with this key. */
+bool pgp_sign(const char *home, const struct openpgp_key *key, struct bytes passphrase,
+              const struct openpgp_signing *signing, struct bytes document, struct buffer *packet,
+              struct error **error);
 /* Does this passphrase open the home's key? GPGME does not tell a wrong one from a damaged message. */
 bool pgp_check_passphrase(const char *home, const struct openpgp_key *key, struct bytes passphrase,
                           struct error **error);

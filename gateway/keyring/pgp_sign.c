@@ -45,23 +45,21 @@ static bool sign_digest(const char *home, const struct openpgp_key *key, const u
     return good;
 }
 
-bool pgp_sign(const char *home, const char *verify_home, const struct openpgp_key *key, struct bytes block,
-              struct bytes passphrase, const struct openpgp_signing *signing, struct bytes document,
-              struct buffer *packet, struct error **error)
+bool pgp_sign(const char *home, const struct openpgp_key *key, struct bytes passphrase,
+              const struct openpgp_signing *signing, struct bytes document, struct buffer *packet,
+              struct error **error)
 {
     uint8_t digest[32];
     struct buffer hashed = buffer_make(512), trailer = buffer_make(1024), value = buffer_make(1024);
-    size_t before = buffer_size(packet);
     bool good = (openpgp_signature_input(&hashed, &trailer, signing) &&
                  digest_of(digest, document, buffer_view(&trailer))) ||
                 error_set(error, ERROR_INTERNAL, "the signature could not be built");
     good = good && sign_digest(home, key, digest, passphrase, &value, error);
+    /* A wrong RSA value, let out, could give the key away. */
+    if (good && !openpgp_verify_value(key, digest, buffer_view(&value)))
+        good = error_set(error, ERROR_INTERNAL, "the agent's signature is wrong");
     if (good && !openpgp_signature_packet(packet, buffer_view(&hashed), digest, buffer_view(&value)))
         good = error_set(error, ERROR_INTERNAL, "the signature could not be built");
-    struct bytes view = buffer_view(packet);
-    /* A wrong RSA value, let out, could give the key away. */
-    good = good && pgp_verify(verify_home, block, key->fingerprint,
-                              bytes_of(view.data + before, view.size - before), document, error);
     buffer_free(&hashed);
     buffer_free(&trailer);
     buffer_free(&value);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "keyring/worker.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
-enum { BLOCK_SIZE_MAX = 64 * 1024, BLOB_SIZE_MAX = 8 * 1024, PASSPHRASE_SIZE_MAX = 255 };
+enum { BLOCK_SIZE_MAX = 64 * 1024, BLOB_SIZE_MAX = 8 * 1024, PASSPHRASE_SIZE_MAX = 255, USABLE_S = 3600 };
 
 enum need { NEEDS_HOME = 1, NEEDS_NO_HOME = 2, NEEDS_PASSPHRASE = 4 };
 
@@ -21,6 +23,11 @@ static const struct {
     {PURPOSE_INVITE_NEW, NEEDS_HOME | NEEDS_PASSPHRASE, act_invite_new},
     {PURPOSE_INVITE_OPEN, NEEDS_HOME | NEEDS_PASSPHRASE, act_invite_open},
     {PURPOSE_FORGET, NEEDS_HOME, act_forget},
+    {PURPOSE_POST_SEAL, NEEDS_HOME | NEEDS_PASSPHRASE, act_post_seal},
+    {PURPOSE_POST_OPEN, NEEDS_HOME | NEEDS_PASSPHRASE, act_post_open},
+    {PURPOSE_POST_VERIFY, 0, act_post_verify},
+    {PURPOSE_POST_GREET, NEEDS_HOME | NEEDS_PASSPHRASE, act_post_greet},
+    {PURPOSE_POST_CHECK, 0, act_post_check},
 };
 
 bool worker_start(struct worker *worker, struct error **error)
@@ -87,11 +94,14 @@ void worker_do(struct worker *worker, const struct request *request, struct resu
     result->private_key = buffer_make(BLOB_SIZE_MAX);
     result->private_key.secret = true;
     result->link_blob = buffer_make(BLOB_SIZE_MAX);
+    result->text = buffer_make(KEYRING_POST_LIMIT);
+    result->text.secret = true;
     worker->current = request->id;
     if (carry_out(worker, request, result, &error)) {
         result->answer.block = buffer_view(&result->block);
         result->answer.private_key = buffer_view(&result->private_key);
         result->answer.link_blob = buffer_view(&result->link_blob);
+        result->answer.text = buffer_view(&result->text);
     } else {
         if (!error)
             error_set(&error, ERROR_INTERNAL, "the keyring could not do it");
@@ -105,6 +115,7 @@ void result_free(struct result *result)
     buffer_free(&result->block);
     buffer_free(&result->private_key);
     buffer_free(&result->link_blob);
+    buffer_free(&result->text);
     memset(result, 0, sizeof(*result));
 }
 
@@ -126,4 +137,60 @@ bool worker_foreign_key(struct bytes text, struct buffer *block, struct openpgp_
                 openpgp_key_parse(key, buffer_view(block), error);
     buffer_free(&binary);
     return good;
+}
+
+/* Asks GnuPG about a block unless it did so lately. */
+static bool is_usable(struct worker *worker, struct bytes block, const uint8_t fingerprint[20],
+                      struct error **error)
+{
+    uint8_t digest[32];
+    int64_t now = (int64_t)time(NULL), expires;
+    if (EVP_Digest(block.data, block.size, digest, NULL, EVP_sha256(), NULL) != 1)
+        return error_set(error, ERROR_INTERNAL, "SHA-256 failed");
+    for (size_t i = 0; i < sizeof(worker->usable) / sizeof(worker->usable[0]); i++)
+        if (worker->usable[i].until > now && memcmp(worker->usable[i].digest, digest, sizeof(digest)) == 0)
+            return true;
+    if (!pgp_check_key(worker->verify_home, block, fingerprint, &expires, error))
+        return false;
+    struct usable_key *entry = &worker->usable[worker->usable_next];
+    worker->usable_next = (worker->usable_next + 1) % (sizeof(worker->usable) / sizeof(worker->usable[0]));
+    memcpy(entry->digest, digest, sizeof(digest));
+    entry->until = expires > 0 && expires < now + USABLE_S ? expires : now + USABLE_S;
+    return true;
+}
+
+bool worker_usable_key(struct worker *worker, struct bytes text, const uint8_t fingerprint[20],
+                       struct buffer *block, struct openpgp_key *key, struct error **error)
+{
+    if (!worker_foreign_key(text, block, key, error))
+        return false;
+    if (fingerprint && memcmp(key->fingerprint, fingerprint, sizeof(key->fingerprint)) != 0)
+        return error_set(error, ERROR_DENIED, "the key is not the one that was expected");
+    return is_usable(worker, buffer_view(block), key->fingerprint, error);
+}
+
+static bool is_recipient(const struct openpgp_message_info *info, const struct openpgp_key *own)
+{
+    for (size_t i = 0; i < info->recipients; i++)
+        if (memcmp(info->recipient_ids[i], own->id, sizeof(own->id)) == 0)
+            return true;
+    return false;
+}
+
+bool worker_decrypt(const char *home, const struct request *request, struct buffer *own_block,
+                    struct openpgp_key *own, struct buffer *plain, struct error **error)
+{
+    struct openpgp_message_info info;
+    if (!worker_own_key(home, request, own_block, own, error) ||
+        !openpgp_screen_message(&info, request->data, error))
+        return false;
+    if (!is_recipient(&info, own))
+        return error_set(error, ERROR_DENIED, "the message is for somebody else");
+    struct error *failed = NULL;
+    if (pgp_decrypt(home, request->data, request->passphrase, plain, &failed))
+        return true;
+    if (pgp_check_passphrase(home, own, request->passphrase, error))
+        error_set(error, failed->code, "%s", failed->text);
+    error_free(failed);
+    return false;
 }

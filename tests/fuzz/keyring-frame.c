@@ -34,7 +34,7 @@ static void read_frame(struct bytes whole, struct bytes frame)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes input = bytes_of(data, size), frame;
-    while (frame_find(input, &frame) == FRAME_WHOLE) {
+    while (frame_find(input, frame_request_most(input), &frame) == FRAME_WHOLE) {
         read_frame(bytes_of(input.data, FRAME_HEADER + frame.size), frame);
         input = bytes_of(input.data + FRAME_HEADER + frame.size, input.size - FRAME_HEADER - frame.size);
     }

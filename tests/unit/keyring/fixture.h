@@ -19,9 +19,9 @@
 struct heard {
     unsigned answers, progress;
     enum error_code code; /* 0: it worked */
-    char text[256];
+    char reason[256];
     struct keyring_answer fields; /* without its views */
-    struct buffer block, private_key, link_blob;
+    struct buffer block, private_key, link_blob, text;
 };
 
 static uv_loop_t loop;
@@ -31,7 +31,7 @@ static char directory[32];
 static void keep(struct buffer *out, struct bytes bytes)
 {
     buffer_free(out);
-    *out = buffer_make(1 << 20);
+    *out = buffer_make(64 << 20);
     buffer_append_bytes(out, bytes);
 }
 
@@ -41,11 +41,12 @@ static void hear(void *arg, const struct keyring_answer *answer)
     uv_stop(&loop);
     heard->answers++;
     heard->code = answer->error ? answer->error->code : 0;
-    snprintf(heard->text, sizeof(heard->text), "%s", answer->error ? answer->error->text : "");
+    snprintf(heard->reason, sizeof(heard->reason), "%s", answer->error ? answer->error->text : "");
     heard->fields = *answer;
     keep(&heard->block, answer->block);
     keep(&heard->private_key, answer->private_key);
     keep(&heard->link_blob, answer->link_blob);
+    keep(&heard->text, answer->text);
 }
 
 static inline void hear_progress(void *arg, const char *what)
@@ -61,6 +62,7 @@ static inline void heard_free(struct heard *heard)
     buffer_free(&heard->block);
     buffer_free(&heard->private_key);
     buffer_free(&heard->link_blob);
+    buffer_free(&heard->text);
 }
 
 static inline void wait_for(const struct heard *heard)
@@ -74,14 +76,14 @@ static inline void expect_good(struct heard *heard)
 {
     wait_for(heard);
     if (heard->code)
-        fail_msg("%s", heard->text);
+        fail_msg("%s", heard->reason);
 }
 
 static inline void expect_failure(struct heard *heard, enum error_code code, const char *reason)
 {
     wait_for(heard);
-    if (heard->code != code || !strstr(heard->text, reason))
-        fail_msg("failed with %d \"%s\", not with %d \"%s\"", (int)heard->code, heard->text, (int)code,
+    if (heard->code != code || !strstr(heard->reason, reason))
+        fail_msg("failed with %d \"%s\", not with %d \"%s\"", (int)heard->code, heard->reason, (int)code,
                  reason);
     heard_free(heard);
     *heard = (struct heard){0};

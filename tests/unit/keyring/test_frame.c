@@ -43,7 +43,7 @@ static struct keyring_answer sample_answer(const struct error *error)
 static struct bytes only_frame(const struct buffer *buffer)
 {
     struct bytes frame;
-    assert_int_equal(frame_find(buffer_view(buffer), &frame), FRAME_WHOLE);
+    assert_int_equal(frame_find(buffer_view(buffer), FRAME_SIZE_MAX, &frame), FRAME_WHOLE);
     assert_int_equal(frame.size + FRAME_HEADER, buffer_size(buffer));
     return frame;
 }
@@ -154,10 +154,10 @@ static void sizes_are_bounded(void **state)
     (void)state;
     struct bytes frame;
     static const uint8_t large[] = {0, 0x10, 0, 1, 0, 0}, most[] = {0, 0x10, 0, 0, 0, 0};
-    assert_int_equal(frame_find(bytes_of(large, sizeof(large)), &frame), FRAME_BAD);
-    assert_int_equal(frame_find(bytes_of(most, sizeof(most)), &frame), FRAME_PARTIAL);
+    assert_int_equal(frame_find(bytes_of(large, sizeof(large)), FRAME_SIZE_MAX, &frame), FRAME_BAD);
+    assert_int_equal(frame_find(bytes_of(most, sizeof(most)), FRAME_SIZE_MAX, &frame), FRAME_PARTIAL);
     for (size_t size = 0; size < 4; size++)
-        assert_int_equal(frame_find(bytes_of(large, size), &frame), FRAME_PARTIAL);
+        assert_int_equal(frame_find(bytes_of(large, size), FRAME_SIZE_MAX, &frame), FRAME_PARTIAL);
 
     struct buffer data = buffer_make(2 << 20), out = buffer_make(4 << 20);
     struct request request = sample_request();

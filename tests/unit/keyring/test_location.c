@@ -167,7 +167,7 @@ static void changed_bytes_are_refused(void **state)
             verify(&heard, buffer_view(&changed), &block);
             wait_for(&heard);
             if (heard.code != ERROR_DENIED && heard.code != ERROR_INVALID)
-                fail_msg("byte %zu: %s", i, heard.code ? heard.text : "taken");
+                fail_msg("byte %zu: %s", i, heard.code ? heard.reason : "taken");
             heard_free(&heard);
             heard = (struct heard){0};
         }
