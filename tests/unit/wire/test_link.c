@@ -68,6 +68,10 @@ static void test_recorded(void **state)
         assert_string_equal(hash, vectors_string(entry, "hash"));
         assert_string_equal(link.pgp_id, vectors_string(entry, "gpgid"));
         assert_true(link.time_stamp == json_integer_value(json_object_get(entry, "time_stamp")));
+        struct buffer out = buffer_make(LINK_TEXT_MAX);
+        assert_true(link_write_public_message(&out, link.time_stamp, link.hash, link.pgp_id));
+        assert_bytes_equal(buffer_view(&out), bytes_of_string(vectors_string(entry, "link")));
+        buffer_free(&out);
         link_free(&link);
     }
     assert_int_equal(i, 3);
@@ -326,6 +330,33 @@ static void test_percent(void **state)
     buffer_free(&out);
 }
 
+/* protocol 05 §7.2, and what only we write. */
+static void test_write_message(void **state)
+{
+    (void)state;
+    static const char *const ids[] = {"660FB771727CE286", "0123456789abcdef0123456789abcdef",
+                                      "0123456789ABCDEF0123456789ABCDEF01234567"};
+    struct buffer out = buffer_make(LINK_TEXT_MAX);
+    assert_true(link_write_message(&out, ids[0], "Hello there"));
+    assert_bytes_equal(buffer_view(&out),
+                       bytes_of_string("retroshare://message?id=660FB771727CE286&subject=Hello%20there"));
+    for (size_t i = 0; i < 3; i++) {
+        struct link link;
+        buffer_clear(&out);
+        assert_true(link_write_message(&out, ids[i], ""));
+        assert_int_equal(buffer_size(&out), strlen("retroshare://message?id=") + strlen(ids[i]));
+        buffer_clear(&out);
+        assert_true(link_write_message(&out, ids[i], "50% & more: a/b#c é"));
+        parse(&link, buffer_view(&out));
+        assert_int_equal(link.kind, LINK_MESSAGE);
+        assert_string_equal(link.subject, "50% & more: a/b#c é");
+        const char *found[] = {link.pgp_id, link.location, link.fingerprint};
+        assert_string_equal(found[i], ids[i]);
+        link_free(&link);
+    }
+    buffer_free(&out);
+}
+
 static void test_write_full_buffer(void **state)
 {
     (void)state;
@@ -335,6 +366,12 @@ static void test_write_full_buffer(void **state)
     assert_int_equal(buffer_size(&out), 0);
     buffer_clear(&out);
     assert_false(link_write_certificate(&out, fingerprint, "bob", bytes_of_string("abcdefghi")));
+    assert_int_equal(buffer_size(&out), 0);
+    buffer_clear(&out);
+    assert_false(link_write_public_message(&out, 1, fingerprint, "7C4BFF9CE1862EF8"));
+    assert_int_equal(buffer_size(&out), 0);
+    buffer_clear(&out);
+    assert_false(link_write_message(&out, "7C4BFF9CE1862EF8", "a subject that does not fit"));
     assert_int_equal(buffer_size(&out), 0);
     buffer_free(&out);
 }
@@ -353,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_certificate_06),
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_percent),
+        cmocka_unit_test(test_write_message),
         cmocka_unit_test(test_write_full_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
