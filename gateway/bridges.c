@@ -9,6 +9,7 @@
 #include "base/tls.h"
 #include "core/core.h"
 #include "irc/irc.h"
+#include "mail/mail.h"
 #include "web/web.h"
 
 /* A bridge's listeners: those in plain, then those with TLS. */
@@ -28,10 +29,22 @@ static struct listening read_listening(const struct config *config, enum config_
 
 /* --- the certificate for people's clients */
 
+static const enum config_key with_tls[] = {
+    CONFIG_IRC_LISTEN_TLS,
+    CONFIG_WEB_LISTEN_TLS,
+    CONFIG_MAIL_SUBMISSION_LISTEN_TLS,
+    CONFIG_MAIL_SUBMISSION_LISTEN_START,
+    CONFIG_MAIL_POP3_LISTEN_TLS,
+    CONFIG_MAIL_POP3_LISTEN_START,
+};
+enum { WITH_TLS = sizeof with_tls / sizeof *with_tls };
+
 static bool wants_tls(const struct config *config)
 {
-    return config_text(config, CONFIG_IRC_LISTEN_TLS)[0] != '\0' ||
-           config_text(config, CONFIG_WEB_LISTEN_TLS)[0] != '\0';
+    for (size_t i = 0; i < WITH_TLS; i++)
+        if (config_text(config, with_tls[i])[0] != '\0')
+            return true;
+    return false;
 }
 
 static void add_addresses(struct buffer *names, const struct config *config, enum config_key key)
@@ -52,11 +65,12 @@ static bool make_own(const struct config *config, const char *certificate, const
     struct buffer names = buffer_make(8192);
     const char *words[CONFIG_LIST_MAX];
     size_t count = config_list(config, CONFIG_WEB_NAMES, words, CONFIG_LIST_MAX);
-    buffer_append_string(&names, config_text(config, CONFIG_IRC_NAME));
+    buffer_printf(&names, "%s,%s", config_text(config, CONFIG_IRC_NAME),
+                  config_text(config, CONFIG_MAIL_NAME));
     for (size_t i = 0; i < count; i++)
         buffer_printf(&names, ",%s", words[i]);
-    add_addresses(&names, config, CONFIG_IRC_LISTEN_TLS);
-    add_addresses(&names, config, CONFIG_WEB_LISTEN_TLS);
+    for (size_t i = 0; i < WITH_TLS; i++)
+        add_addresses(&names, config, with_tls[i]);
     const char *text = buffer_string(&names);
     bool made = text != NULL ? tls_make_self_signed(certificate, key, text, error)
                              : error_set(error, ERROR_INTERNAL, "out of memory");
@@ -81,6 +95,30 @@ static SSL_CTX *read_certificate(const struct config *config, struct error **err
     }
     return tls_server_context(certificate, key, error);
 }
+
+/* --- the listeners of mail, in the order in which they are opened */
+
+static const struct mail_row {
+    enum config_key key;
+    enum mail_service service;
+    bool tls, start;
+} mail_rows[] = {
+    {CONFIG_MAIL_SUBMISSION_LISTEN, MAIL_SUBMISSION, false, false},
+    {CONFIG_MAIL_SUBMISSION_LISTEN_TLS, MAIL_SUBMISSION, true, false},
+    {CONFIG_MAIL_SUBMISSION_LISTEN_START, MAIL_SUBMISSION, false, true},
+#if __has_include("mail/pop3.h")
+    {CONFIG_MAIL_POP3_LISTEN, MAIL_POP3, false, false},
+    {CONFIG_MAIL_POP3_LISTEN_TLS, MAIL_POP3, true, false},
+    {CONFIG_MAIL_POP3_LISTEN_START, MAIL_POP3, false, true},
+#endif
+};
+enum { MAIL_ROWS = sizeof mail_rows / sizeof *mail_rows };
+
+/* As `status` and the log name them. */
+static const char *const mail_names[MAIL_SERVICES] = {
+    [MAIL_SUBMISSION] = "submission",
+    [MAIL_POP3] = "pop3",
+};
 
 /* --- what `status` tells */
 
@@ -108,6 +146,13 @@ static void tell(const struct bridges *bridges)
         json_array_append_new(web, json_string(text));
     }
     json_t *listening = json_pack("{s:o, s:o}", "irc", irc, "web", web);
+    for (size_t i = 0; i < MAIL_SERVICES; i++)
+        json_object_set_new(listening, mail_names[i], json_array());
+    for (size_t i = 0; bridges->mail != NULL && (address = mail_listening(bridges->mail, i)) != NULL; i++) {
+        address_format(text, sizeof text, (const struct sockaddr *)address);
+        json_array_append_new(json_object_get(listening, mail_names[bridges->mail_services[i]]),
+                              json_string(text));
+    }
     const char *link = bridges->web != NULL ? web_setup_link(bridges->web) : NULL;
     if (link != NULL)
         json_object_set_new(listening, "setup", json_string(link));
@@ -199,6 +244,43 @@ static bool open_web(struct bridges *bridges, uv_loop_t *loop, const struct conf
     return bridges->web != NULL;
 }
 
+static bool open_mail(struct bridges *bridges, uv_loop_t *loop, const struct config *config, SSL_CTX *tls,
+                      struct error **error)
+{
+    struct mail_listen listen[MAIL_ROWS * CONFIG_LIST_MAX];
+    const char *maildir = config_text(config, CONFIG_MAIL_MAILDIR),
+               *forward = config_text(config, CONFIG_MAIL_FORWARD);
+    size_t count = 0;
+    for (size_t i = 0; i < MAIL_ROWS; i++) {
+        const struct mail_row *row = &mail_rows[i];
+        struct sockaddr_storage addresses[CONFIG_LIST_MAX];
+        size_t size = config_addresses(config, row->key, addresses);
+        for (size_t j = 0; j < size; j++) {
+            bridges->mail_services[count] = row->service;
+            listen[count++] = (struct mail_listen){addresses[j], row->service, row->tls, row->start};
+        }
+    }
+    if (count == 0 && maildir[0] == '\0' && forward[0] == '\0')
+        return true;
+    struct mail_options options = {
+        .name = config_text(config, CONFIG_MAIL_NAME),
+        .domain = config_text(config, CONFIG_MAIL_DOMAIN),
+        .listen = listen,
+        .listen_count = count,
+        .tls = tls,
+        .plain_anywhere = config_yes(config, CONFIG_MAIL_PLAIN_ANYWHERE),
+        .clients = config_number(config, CONFIG_MAIL_CLIENTS),
+        .clients_per_address = config_number(config, CONFIG_MAIL_CLIENTS_PER_ADDRESS),
+        .message_limit = (size_t)config_number(config, CONFIG_MAIL_MESSAGE_LIMIT) << 20,
+        .maildir = maildir[0] != '\0' ? maildir : NULL,
+        .forward = forward[0] != '\0' ? forward : NULL,
+    };
+    bridges->mail = mail_open(loop, bridges->gateway, &options, error);
+    for (size_t i = 0; bridges->mail != NULL && i < count; i++)
+        log_listening(mail_names[bridges->mail_services[i]], mail_listening(bridges->mail, i));
+    return bridges->mail != NULL;
+}
+
 bool bridges_open(struct bridges *bridges, uv_loop_t *loop, struct gateway *gateway,
                   const struct config *config, struct error **error)
 {
@@ -206,7 +288,8 @@ bool bridges_open(struct bridges *bridges, uv_loop_t *loop, struct gateway *gate
     *bridges = (struct bridges){.gateway = gateway};
     if (wants_tls(config) && (tls = read_certificate(config, error)) == NULL)
         return false;
-    bool opened = open_irc(bridges, loop, config, tls, error) && open_web(bridges, loop, config, tls, error);
+    bool opened = open_irc(bridges, loop, config, tls, error) &&
+                  open_web(bridges, loop, config, tls, error) && open_mail(bridges, loop, config, tls, error);
     SSL_CTX_free(tls);
     tell(bridges);
     return opened;
@@ -223,17 +306,29 @@ bool bridges_reload(struct bridges *bridges, const struct config *config, struct
         irc_set_tls(bridges->irc, tls);
     if (bridges->web != NULL)
         web_set_tls(bridges->web, tls);
+    if (bridges->mail != NULL)
+        mail_set_tls(bridges->mail, tls);
     SSL_CTX_free(tls);
     return true;
 }
 
 /* --- closing */
 
+static void mail_closed(void *arg)
+{
+    struct bridges *bridges = arg;
+    bridges->mail = NULL;
+    bridges->closed(bridges->arg);
+}
+
 static void irc_closed(void *arg)
 {
     struct bridges *bridges = arg;
     bridges->irc = NULL;
-    bridges->closed(bridges->arg);
+    if (bridges->mail != NULL)
+        mail_close(bridges->mail, mail_closed, bridges);
+    else
+        mail_closed(bridges);
 }
 
 /* After the web: its clients of IRC are given to the other. */

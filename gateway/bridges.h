@@ -5,6 +5,7 @@
 #include <uv.h>
 
 #include "config.h"
+#include "mail/mail.h"
 
 /* The bridges that the configuration switches on, and what they share: the certificate, IRC over WebSocket,
  * and what `status` tells of them. */
@@ -13,7 +14,9 @@ struct bridges {
     struct gateway *gateway;
     struct irc *irc;
     struct web *web;
+    struct mail *mail;
     size_t web_plain; /* of the web's listeners, the first ones are without TLS */
+    enum mail_service mail_services[6 * CONFIG_LIST_MAX]; /* of its listeners, in their order */
     void (*closed)(void *arg);
     void *arg;
 };

@@ -24,6 +24,9 @@ static bool check_replay(const char *value, struct error **error);
 static bool check_names(const char *value, struct error **error);
 static bool check_origins(const char *value, struct error **error);
 static bool check_folder(const char *value, struct error **error);
+static bool check_domain(const char *value, struct error **error);
+static bool check_mebibytes(const char *value, struct error **error);
+static bool check_forward(const char *value, struct error **error);
 
 static const struct row {
     const char *section, *name;
@@ -58,6 +61,21 @@ static const struct row {
     [CONFIG_WEB_CLIENTS] = {"web", "clients", "1024", check_count},
     [CONFIG_WEB_CLIENTS_PER_ADDRESS] = {"web", "clients_per_address", "128", check_count},
     [CONFIG_WEB_SETUP] = {"web", "setup", "yes", check_yes},
+    [CONFIG_MAIL_NAME] = {"mail", "name", "mail.retrogate.alt", check_domain},
+    [CONFIG_MAIL_DOMAIN] = {"mail", "domain", "distant.alt", check_domain},
+    [CONFIG_MAIL_SUBMISSION_LISTEN] = {"mail", "submission_listen", "127.0.0.1:1025 [::1]:1025",
+                                       check_addresses},
+    [CONFIG_MAIL_SUBMISSION_LISTEN_TLS] = {"mail", "submission_listen_tls", "", check_addresses},
+    [CONFIG_MAIL_SUBMISSION_LISTEN_START] = {"mail", "submission_listen_start", "", check_addresses},
+    [CONFIG_MAIL_POP3_LISTEN] = {"mail", "pop3_listen", "127.0.0.1:1110 [::1]:1110", check_addresses},
+    [CONFIG_MAIL_POP3_LISTEN_TLS] = {"mail", "pop3_listen_tls", "", check_addresses},
+    [CONFIG_MAIL_POP3_LISTEN_START] = {"mail", "pop3_listen_start", "", check_addresses},
+    [CONFIG_MAIL_PLAIN_ANYWHERE] = {"mail", "plain_anywhere", "no", check_yes},
+    [CONFIG_MAIL_CLIENTS] = {"mail", "clients", "256", check_count},
+    [CONFIG_MAIL_CLIENTS_PER_ADDRESS] = {"mail", "clients_per_address", "32", check_count},
+    [CONFIG_MAIL_MESSAGE_LIMIT] = {"mail", "message_limit", "35", check_mebibytes},
+    [CONFIG_MAIL_MAILDIR] = {"mail", "maildir", "", check_folder},
+    [CONFIG_MAIL_FORWARD] = {"mail", "forward", "", check_forward},
     [CONFIG_TLS_CERTIFICATE] = {"tls", "certificate", "", check_text},
     [CONFIG_TLS_KEY] = {"tls", "key", "", check_text},
     [CONFIG_LOG_LEVEL] = {"log", "level", "info", check_level},
@@ -170,6 +188,27 @@ static bool check_folder(const char *value, struct error **error)
            error_set(error, ERROR_INVALID, "expected an absolute path");
 }
 
+static bool check_domain(const char *value, struct error **error)
+{
+    return (is_host_name(value, strlen(value)) && strchr(value, '.') != NULL) ||
+           error_set(error, ERROR_INVALID, "expected a host name in small letters, with a dot");
+}
+
+/* A server that takes what is forwarded. */
+static bool check_forward(const char *value, struct error **error)
+{
+    static const char *const schemes[] = {"smtp://", "smtps://"};
+    if (value[0] == '\0' || strncmp(value, "lmtp:/", strlen("lmtp:/")) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t size = strlen(schemes[i]);
+        if (strncmp(value, schemes[i], size) == 0)
+            return check_address(value + size, error);
+    }
+    return error_set(error, ERROR_INVALID,
+                     "expected smtp://ADDRESS:PORT, smtps://ADDRESS:PORT or lmtp:/PATH");
+}
+
 static bool check_mode(const char *value, struct error **error)
 {
     return strcmp(value, "0600") == 0 || strcmp(value, "0660") == 0 ||
@@ -213,6 +252,11 @@ static bool check_workers(const char *value, struct error **error)
 static bool check_count(const char *value, struct error **error)
 {
     return in_range(value, 1, 100000, error);
+}
+
+static bool check_mebibytes(const char *value, struct error **error)
+{
+    return in_range(value, 1, 35, error);
 }
 
 static bool check_replay(const char *value, struct error **error)
@@ -303,7 +347,7 @@ static bool fill_defaults(struct config *config, struct error **error)
 static bool check_plain(const struct config *config, enum config_key list, enum config_key anywhere,
                         struct error **error)
 {
-    const char *words[CONFIG_LIST_MAX], *section = rows[list].section;
+    const char *words[CONFIG_LIST_MAX], *section = rows[list].section, *name = rows[list].name;
     size_t count = config_list(config, list, words, CONFIG_LIST_MAX);
     for (size_t i = 0; i < count && !config_yes(config, anywhere); i++) {
         struct sockaddr_storage address;
@@ -311,9 +355,9 @@ static bool check_plain(const struct config *config, enum config_key list, enum 
             return false;
         if (!address_is_loopback((const struct sockaddr *)&address))
             return error_set(error, ERROR_INVALID,
-                             "%s.listen: %s is not loopback, and passwords would pass in clear; use "
-                             "%s.listen_tls, or allow it with %s.plain_anywhere",
-                             section, words[i], section, section);
+                             "%s.%s: %s is not loopback, and passwords would pass in clear; use "
+                             "%s.%s_tls, or allow it with %s.plain_anywhere",
+                             section, name, words[i], section, name, section);
     }
     return true;
 }
@@ -336,7 +380,9 @@ static bool check_whole(const struct config *config, struct error **error)
         return error_set(error, ERROR_INVALID,
                          "control.socket: XDG_RUNTIME_DIR is not set; name the control socket");
     return check_plain(config, CONFIG_IRC_LISTEN, CONFIG_IRC_PLAIN_ANYWHERE, error) &&
-           check_plain(config, CONFIG_WEB_LISTEN, CONFIG_WEB_PLAIN_ANYWHERE, error);
+           check_plain(config, CONFIG_WEB_LISTEN, CONFIG_WEB_PLAIN_ANYWHERE, error) &&
+           check_plain(config, CONFIG_MAIL_SUBMISSION_LISTEN, CONFIG_MAIL_PLAIN_ANYWHERE, error) &&
+           check_plain(config, CONFIG_MAIL_POP3_LISTEN, CONFIG_MAIL_PLAIN_ANYWHERE, error);
 }
 
 struct config *config_load(const char *file, struct error **error)

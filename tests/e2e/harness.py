@@ -107,7 +107,8 @@ class Gateway:
         self.keep = folder is not None
         self.settings = {"node.name": name, "node.directory": f"{self.folder}/state", "node.listen": "127.0.0.1:0",
                          "control.socket": f"{self.folder}/control.sock", "irc.listen": "127.0.0.1:0",
-                         "web.listen": "127.0.0.1:0", "account.typing": "yes", **settings}
+                         "web.listen": "127.0.0.1:0", "mail.submission_listen": "127.0.0.1:0",
+                         "mail.pop3_listen": "127.0.0.1:0", "account.typing": "yes", **settings}
         self.process, self.control = None, None
         _running.append(self)
         self.start(wait)

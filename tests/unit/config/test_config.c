@@ -171,7 +171,9 @@ static void values_are_read(void **state)
                                  "listen = 127.0.0.1:1, [::1]:2 10.0.0.1:3\n"
                                  "[irc]\nlisten =\nplain_anywhere=yes\nreplay_lines = 500\n"
                                  "[web]\nnames = attic.example.org, attic\n"
-                                 "origins = https://a.example.org http://b:8000 *\nsetup = no\n",
+                                 "origins = https://a.example.org http://b:8000 *\nsetup = no\n"
+                                 "[mail]\nsubmission_listen_start = 0.0.0.0:587\nmessage_limit = 1\n"
+                                 "forward = lmtp:/run/dovecot/lmtp\n",
                                  &error);
     const char *words[8];
     assert_null(error);
@@ -192,6 +194,9 @@ static void values_are_read(void **state)
     assert_string_equal(words[1], "http://b:8000");
     assert_false(config_yes(config, CONFIG_WEB_SETUP));
     assert_int_equal(config_number(config, CONFIG_WEB_CLIENTS), 1024);
+    assert_int_equal(config_list(config, CONFIG_MAIL_SUBMISSION_LISTEN_START, words, 8), 1);
+    assert_int_equal(config_number(config, CONFIG_MAIL_MESSAGE_LIMIT), 1);
+    assert_string_equal(config_text(config, CONFIG_MAIL_FORWARD), "lmtp:/run/dovecot/lmtp");
     config_free(config);
 }
 
@@ -247,6 +252,15 @@ static void bad_files_are_refused_by_name(void **state)
         {"[web]\norigins = null\n", "web.origins"},
         {"[web]\nfiles = web\n", "web.files: expected an absolute path"},
         {"[web]\nsetup = 1\n", "web.setup"},
+        {"[mail]\nname = mail\n", "mail.name"},
+        {"[mail]\ndomain = Distant.alt\n", "mail.domain"},
+        {"[mail]\nsubmission_listen = 0.0.0.0:25\n", "mail.submission_listen_tls"},
+        {"[mail]\npop3_listen = 0.0.0.0:110\n", "mail.pop3_listen: 0.0.0.0:110 is not loopback"},
+        {"[mail]\nmessage_limit = 36\n", "from 1 to 35"},
+        {"[mail]\nmaildir = Maildir\n", "mail.maildir: expected an absolute path"},
+        {"[mail]\nforward = mail.example.org\n", "mail.forward: expected smtp://"},
+        {"[mail]\nforward = smtp://mail.example.org:25\n", "mail.forward"},
+        {"[mail]\nforward = smtps://192.0.2.1\n", "no port"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error *error = NULL;
