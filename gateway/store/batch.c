@@ -290,8 +290,8 @@ void store_replace_post(struct store_batch *batch, const struct post_row *row)
     write_post(batch, REPLACE_POST, row);
 }
 
-void store_set_post_flags(struct store_batch *batch, int64_t account, int64_t seq, bool seen, bool answered,
-                          bool flagged, int64_t change)
+void store_set_post_flags(struct store_batch *batch, int64_t account, int64_t seq, int seen, int answered,
+                          int flagged, int64_t change)
 {
     ADD(batch, SET_POST_FLAGS, value_number(account), value_number(seq), value_number(seen),
         value_number(answered), value_number(flagged), value_number(change));

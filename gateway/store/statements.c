@@ -180,9 +180,9 @@ static const struct step operations[OPERATIONS][STEPS] = {
           NO_POST},
          POST_MESSAGE,
          RAISE_CHANGE(30)},
-    [SET_POST_FLAGS] = {{"UPDATE post SET seen = ?3, answered = ?4, flagged = ?5, change = ?6"
-                         " WHERE account = ?1 AND seq = ?2",
-                         NO_POST},
+    [SET_POST_FLAGS] = {{"UPDATE post SET seen = iif(?3 < 0, seen, ?3), answered = iif(?4 < 0, answered, ?4),"
+                         " flagged = iif(?5 < 0, flagged, ?5), change = ?6 WHERE account = ?1 AND seq = ?2",
+                         NULL},
                         RAISE_CHANGE(6)},
     [SET_POST_CHANGE] = {{"UPDATE post SET change = ?3 WHERE account = ?1 AND seq = ?2", NO_POST},
                          RAISE_CHANGE(3)},

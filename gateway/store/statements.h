@@ -56,7 +56,8 @@ struct statements *statements_new(sqlite3 *database); /* NULL without memory */
 void statements_free(struct statements *statements);
 
 /* Does all operations of a batch, or stops at the first that fails. The caller holds the transaction, and
- * before it commits, or keeps a savepoint, calls statements_finish(); when it rolls back, statements_forget().
+ * before it commits, or keeps a savepoint, calls statements_finish(); when it rolls back,
+ * statements_forget().
  */
 bool statements_run(struct statements *statements, struct bytes batch, struct error **error);
 bool statements_finish(struct statements *statements, struct error **error);

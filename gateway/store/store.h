@@ -176,7 +176,7 @@ struct post_row {
 /* Of an own post, one for each recipient. */
 struct delivery_row {
     int64_t account, seq; /* of the post */
-    int64_t contact;
+    int64_t contact;      /* 0: oneself or the gateway */
     const char *address;  /* as it was given */
     const char *delivery; /* queued, not-confirmed, delivered, failed */
     const char *protection, *level;
@@ -307,8 +307,9 @@ void store_put_post(struct store_batch *batch, const struct post_row *row);
 /* In the place of one that is there (opened at last; flags). Same seq; its deliveries stay. Its old blob is
  * deleted when it is another. */
 void store_replace_post(struct store_batch *batch, const struct post_row *row);
-void store_set_post_flags(struct store_batch *batch, int64_t account, int64_t seq, bool seen, bool answered,
-                          bool flagged, int64_t change);
+/* Each 1, 0, or -1: as it is. One that is not there is no error. */
+void store_set_post_flags(struct store_batch *batch, int64_t account, int64_t seq, int seen, int answered,
+                          int flagged, int64_t change);
 /* For a delivery that changed: the post is told anew under this number. */
 void store_set_post_change(struct store_batch *batch, int64_t account, int64_t seq, int64_t change);
 /* Of an own post that is there; new, or in the place of the old for this contact. */

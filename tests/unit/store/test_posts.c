@@ -172,7 +172,7 @@ static void test_deliveries(void **state)
 {
     struct place *place = *state;
     struct post_row row = some_post(1, 1, "out"), other = some_post(1, 2, "in");
-    struct delivery_row first = some_delivery(1, 1, 5), second = some_delivery(1, 1, 4);
+    struct delivery_row first = some_delivery(1, 1, 5), second = some_delivery(1, 1, 0);
     first.until = 21;
     first.since = 22;
     first.next = 23;
@@ -195,7 +195,7 @@ static void test_deliveries(void **state)
     const struct posts *posts = get_post(place, 1, 1);
     assert_int_equal(posts->last.change, 50);
     assert_int_equal(posts->delivery_count, 2);
-    assert_int_equal(posts->deliveries[0].contact, 4);
+    assert_int_equal(posts->deliveries[0].contact, 0);
     assert_string_equal(posts->delivery[0], "queued");
     assert_int_equal(posts->deliveries[1].contact, 5);
     assert_string_equal(posts->delivery[1], "failed");
@@ -234,18 +234,23 @@ static void test_flags(void **state)
     struct post_row row = some_post(1, 1, "in");
     row.message = bytes_of_string("kept");
     put_post_row(place, &row);
-    for (unsigned i = 0; i < 8; i++) {
+    static const struct {
+        int seen, answered, flagged, expected;
+    } rows[] = {{1, 0, 1, 5}, {-1, 1, -1, 7}, {0, -1, -1, 6}, {-1, -1, 0, 2}, {1, 0, -1, 1}, {-1, -1, -1, 1}};
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct store_batch *batch = store_begin(place->store);
-        store_set_post_flags(batch, 1, 1, i & 1, i & 2, i & 4, 10 + i);
+        store_set_post_flags(batch, 1, 1, rows[i].seen, rows[i].answered, rows[i].flagged, 10 + i);
+        store_set_post_flags(batch, 1, 2, 1, 1, 1, 10 + i); /* not there */
         commit_good(place, batch);
         const struct posts *posts = get_post(place, 1, 1);
-        assert_int_equal(posts->last.seen | posts->last.answered << 1 | posts->last.flagged << 2, i);
+        assert_int_equal(posts->last.seen | posts->last.answered << 1 | posts->last.flagged << 2,
+                         rows[i].expected);
         assert_int_equal(posts->last.change, 10 + i);
         assert_int_equal(posts->message_size, 4);
     }
     struct store_batch *batch = store_begin(place->store);
-    store_set_post_flags(batch, 1, 2, true, true, true, 20);
-    assert_int_equal(commit_now(place, batch).code, ERROR_NOT_FOUND);
+    store_set_post_flags(batch, 1, 1, 2, 0, 0, 20);
+    assert_int_equal(commit_now(place, batch).code, ERROR_INVALID);
 }
 
 static void test_threads(void **state)
@@ -412,7 +417,7 @@ static void test_changes_and_tombstones(void **state)
         commit_good(place, batch);
     }
     struct store_batch *batch = store_begin(place->store);
-    store_set_post_flags(batch, 1, 2, true, false, false, 6);
+    store_set_post_flags(batch, 1, 2, 1, 0, 0, 6);
     store_remove_post(batch, 1, 1, 7);
     store_remove_post(batch, 1, 5, 7);
     store_remove_post(batch, 1, 77, 7); /* not there: no error, no tombstone */
