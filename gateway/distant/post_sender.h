@@ -22,6 +22,7 @@ struct post_sender_options {
     uint8_t recipient[20]; /* fingerprint */
     const uint8_t *secret; /* P, 32 bytes, copied: a private hash; NULL: open or universal */
     bool sealed_only;      /* the contact is known for sealed posts */
+    int64_t started;       /* Unix ms, when it is made: for the day that classic posts bear */
     bool classic;          /* its person wants classic for all that is given: greetings are not waited for */
 };
 
