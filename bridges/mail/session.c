@@ -344,7 +344,8 @@ static void on_timer_gone(uv_handle_t *handle)
     struct site *site = session->site;
     DL_DELETE(site->sessions, session);
     site->clients--;
-    listener_release(session->listener, &session->peer);
+    if (session->listener != NULL)
+        listener_release(session->listener, &session->peer);
     session->magic = 0;
     free(session->state);
     free(session);
@@ -399,7 +400,8 @@ void session_open(struct site *site, const struct service *service, struct liste
     if (session == NULL) {
         log_info("mail", "event=refused service=%s reason=%s", service->name, hasty ? "hasty" : "limit");
         close(fd);
-        listener_release(listener, peer);
+        if (listener != NULL)
+            listener_release(listener, peer);
         return;
     }
     bool local = address_is_loopback(from);

@@ -102,7 +102,7 @@ struct session {
     uint64_t opened_ms, heard_ms;
 };
 
-/* Takes the descriptor of an accepted client, and gives it back to the listener at the end. */
+/* Takes the descriptor of an accepted client, and tells the listener (NULL: none) at its end. */
 void session_open(struct site *site, const struct service *service, struct listener *listener, int fd,
                   const struct sockaddr_storage *peer, bool tls, bool start);
 
