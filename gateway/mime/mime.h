@@ -17,9 +17,13 @@ enum {
     MIME_HEADER_BYTES = 512 << 10, /* bytes of them */
     MIME_PARTS_LIMIT = 1000,
     MIME_DEPTH_LIMIT = 32,
-    MIME_ADDRESSES_LIMIT = 1000, /* in To and Cc together */
-    MIME_TEXT_LIMIT = 262144,    /* bytes of text shown */
-    MIME_PREVIEW = 200,          /* characters */
+    MIME_ADDRESSES_LIMIT = 1000,   /* in To and Cc together */
+    MIME_TEXT_LIMIT = 262144,      /* bytes of text shown */
+    MIME_PREVIEW = 200,            /* characters */
+    MIME_MESSAGE_LIMIT = 36 << 20, /* bytes of a message */
+    MIME_LINE_LIMIT = 998,         /* bytes of a line without its end (RFC 5322) */
+    MIME_HTML_LIMIT = 1 << 20,     /* bytes of HTML that are read */
+    MIME_WIRE_ID = 64,
 };
 
 /* --- people: the local names of an account in messages, fingerprints on the wire (POSTS.md §8). */
@@ -37,15 +41,22 @@ struct mime_people {
     /* The same for a PGP id or message hash of a classic post; false: not known. */
     bool (*person_of_id)(void *arg, const uint8_t id[8], struct mime_person *out);
     bool (*person_of_hash)(void *arg, const uint8_t hash[20], struct mime_person *out);
+    /* The id that a client of the account gave to the post with this wire id, NULL: none. With NULL for the
+     * function ids stay as they come. Threads: mime_summarise() of a content tells the ids it refers to; the
+     * core looks them up as wire ids and answers from what it found. */
+    const char *(*own_id)(void *arg, const char *wire_id);
     uint8_t id_key[32]; /* of the account, for Message-IDs */
 };
+/* What replaces a message id (without < >) on the wire. An id that has the form of a wire id already - of a
+ * post that came, or was composed here - stays. False: it is too long. */
+bool mime_wire_id(char out[MIME_WIRE_ID], const struct mime_people *people, const char *message_id);
 
 /* --- what is told of a message in lists. Strings are UTF-8, cut, without control characters. */
 struct mime_summary {
     char subject[256];
     char preview[MIME_PREVIEW * 4 + 1];
-    char message_id[256]; /* without < > */
-    char wire_id[64];     /* the one that replaces it on the wire */
+    char message_id[256];       /* without < > */
+    char wire_id[MIME_WIRE_ID]; /* the one that replaces it on the wire; mime_submit() with people only */
     char in_reply_to[256];
     struct buffer references;   /* message ids, one a line, newest last, at most 50 */
     struct buffer from, to, cc; /* JSON arrays [{"address","name"}] as text */
@@ -62,6 +73,7 @@ void mime_summary_free(struct mime_summary *summary);
  * wrong with it and never quote it. */
 struct mime_submission {
     const struct mime_person *sender;
+    const struct mime_people *people; /* for the summary's wire id; NULL: it stays empty */
     int64_t now_ms;
     const char *message_id; /* used when it has none: "<random>@distant.alt" without < > */
 };

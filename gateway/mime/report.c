@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdio.h>
+#include <string.h>
+
+#include "mime/compose.h"
+#include "mime/fields.h"
+#include "mime/screen.h"
+
+/* Delivery status notifications (RFC 3464): words for a person, fields for a program, the message or its
+ * header. */
+
+enum { SUBJECT_SIZE = 1024, TEXT_SIZE = 256 << 10 };
+
+static const struct action {
+    const char *name, *subject, *begins;
+} actions[] = {
+    {"failed", "Not delivered", "Your message could not be delivered to:"},
+    {"delayed", "Delayed",
+     "Your message has not been delivered yet. Nothing needs to be done; it is still being "
+     "tried for:"},
+    {"delivered", "Delivered", "Your message was delivered: the gateway of the recipient holds it. To:"},
+    {"relayed", "Sent, not confirmed",
+     "Your message was sent. The program of the recipient confirms nothing, so whether "
+     "it arrived is not known. To:"},
+};
+
+static void put_text(struct buffer *text, const struct mime_report *report)
+{
+    for (size_t a = 0; a < sizeof actions / sizeof actions[0]; a++) {
+        bool begun = false;
+        for (size_t i = 0; i < report->count; i++) {
+            const struct mime_report_recipient *recipient = &report->recipients[i];
+            if (strcmp(recipient->action, actions[a].name) != 0)
+                continue;
+            if (!begun)
+                buffer_printf(text, "%s%s\n\n", buffer_size(text) > 0 ? "\n" : "", actions[a].begins);
+            begun = true;
+            buffer_printf(text, "  %s\n", recipient->address);
+            if (recipient->reason != NULL && recipient->reason[0] != '\0')
+                buffer_printf(text, "    %s\n", recipient->reason);
+            if (recipient->until_ms > 0) {
+                buffer_append_string(text, "    It is tried ");
+                struct buffer date = buffer_make(128);
+                field_date(&date, "until", recipient->until_ms);
+                struct bytes view = buffer_view(&date);
+                buffer_append(text, view.data, view.size > 2 ? view.size - 2 : 0);
+                buffer_append_string(text, "\n");
+                buffer_free(&date);
+            }
+        }
+    }
+    buffer_printf(text, "\n%s\n",
+                  report->full ? "The message is attached." : "The header of the message is attached.");
+}
+
+/* "rfc822;" wants ASCII: others have their own address type (RFC 6533). */
+static const char *address_type(const char *address)
+{
+    for (; *address != '\0'; address++) {
+        if ((unsigned char)*address >= 0x80)
+            return "utf-8";
+    }
+    return "rfc822";
+}
+
+static void put_status(struct buffer *status, const struct mime_report *report)
+{
+    const char *host = strchr(report->gateway->address, '@');
+    if (report->envelope != NULL && report->envelope[0] != '\0')
+        buffer_printf(status, "Original-Envelope-Id: %s\n", report->envelope);
+    buffer_printf(status, "Reporting-MTA: dns; %s\n", host == NULL ? report->gateway->address : host + 1);
+    if (report->arrived_ms > 0)
+        field_date(status, "Arrival-Date", report->arrived_ms);
+    for (size_t i = 0; i < report->count; i++) {
+        const struct mime_report_recipient *recipient = &report->recipients[i];
+        buffer_printf(status, "\nFinal-Recipient: %s; %s\nAction: %s\nStatus: %s\n",
+                      address_type(recipient->address), recipient->address, recipient->action,
+                      recipient->status);
+        if (recipient->reason != NULL && recipient->reason[0] != '\0')
+            buffer_printf(status, "Diagnostic-Code: x-retrogate; %s\n", recipient->reason);
+        if (recipient->last_attempt_ms > 0)
+            field_date(status, "Last-Attempt-Date", recipient->last_attempt_ms);
+        if (recipient->until_ms > 0 && strcmp(recipient->action, "delayed") == 0)
+            field_date(status, "Will-Retry-Until", recipient->until_ms);
+    }
+}
+
+static struct bytes header_of(struct bytes message)
+{
+    struct bytes left = message;
+    struct field field;
+    while (field_next(&left, &field))
+        ;
+    return bytes_of(message.data, message.size - left.size);
+}
+
+static GMimeContentEncoding original_encoding(struct bytes original)
+{
+    for (size_t i = 0; i < original.size; i++) {
+        if (original.data[i] >= 0x80)
+            return GMIME_CONTENT_ENCODING_8BIT;
+    }
+    return GMIME_CONTENT_ENCODING_7BIT;
+}
+
+static GMimeObject *root_make(const struct mime_report *report, struct bytes original)
+{
+    struct buffer text = buffer_make(TEXT_SIZE), status = buffer_make(TEXT_SIZE);
+    put_text(&text, report);
+    put_status(&status, report);
+    GMimeObject *root = NULL;
+    if (!text.failed && !status.failed) {
+        GMimeMultipart *multipart = g_mime_multipart_new_with_subtype("report");
+        g_mime_object_set_content_type_parameter(GMIME_OBJECT(multipart), "report-type", "delivery-status");
+        multipart_add(multipart, text_make("plain", buffer_view(&text)));
+        multipart_add(multipart, GMIME_OBJECT(leaf_make("message", "delivery-status", buffer_view(&status),
+                                                        original_encoding(buffer_view(&status)))));
+        struct bytes attached = report->full ? original : header_of(original);
+        multipart_add(multipart, GMIME_OBJECT(leaf_make(report->full ? "message" : "text",
+                                                        report->full ? "rfc822" : "rfc822-headers", attached,
+                                                        original_encoding(attached))));
+        root = GMIME_OBJECT(multipart);
+    }
+    buffer_free(&text);
+    buffer_free(&status);
+    return root;
+}
+
+static const char *subject_word(const struct mime_report *report)
+{
+    for (size_t a = 0; a < sizeof actions / sizeof actions[0]; a++) {
+        for (size_t i = 0; i < report->count; i++) {
+            if (strcmp(report->recipients[i].action, actions[a].name) == 0)
+                return actions[a].subject;
+        }
+    }
+    return "Report";
+}
+
+bool mime_report(struct buffer *own, struct mime_summary *summary, const struct mime_report *report,
+                 struct bytes original, struct error **error)
+{
+    struct mime_summary about;
+    char subject[SUBJECT_SIZE];
+    if (!mime_summarise(&about, original, error))
+        return false;
+    snprintf(subject, sizeof subject, "%s: %s", subject_word(report),
+             about.subject[0] == '\0' ? "(no subject)" : about.subject);
+    field_people(own, "From", report->gateway, 1);
+    field_people(own, "To", report->recipient, 1);
+    field_text(own, "Subject", subject);
+    field_date(own, "Date", report->now_ms);
+    field_id(own, "Message-ID", report->message_id);
+    field_id(own, "In-Reply-To", about.message_id);
+    field_id(own, "References", about.message_id);
+    buffer_append_string(own, "Auto-Submitted: auto-replied\r\n");
+    mime_summary_free(&about);
+    GMimeObject *root = root_make(report, original);
+    if (root == NULL)
+        return error_set(error, ERROR_LIMIT, "the report is too large, or there is no memory");
+    return message_finish(own, root, report->message_id, error) &&
+           mime_summarise(summary, buffer_view(own), error);
+}
