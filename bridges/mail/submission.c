@@ -282,8 +282,6 @@ static void got_address(struct session *session, json_t *result, const struct er
         return;
     }
     add_notify(submission);
-    if (limit > 0 && (submission->limit == 0 || (uint64_t)limit < submission->limit))
-        submission->limit = (uint64_t)limit;
     submission_reply(session, 250, "2.1.5", "Go on");
 }
 

@@ -39,8 +39,7 @@ struct submission {
     json_t *to;            /* addresses; NULL: no transaction */
     bool notify_said;
     unsigned notify;
-    uint64_t limit; /* of the recipients; 0: none known */
-    bool chunks;    /* BDAT has begun */
+    bool chunks; /* BDAT has begun */
     struct submission_message message;
 };
 

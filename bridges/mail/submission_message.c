@@ -222,17 +222,13 @@ static void check(struct session *session)
 {
     static const struct smtp_reply ambiguous = {
         550, "5.5.2", "A line that is a dot must have CR LF on both sides: use BDAT, or CR LF everywhere"};
-    const struct submission *submission = submission_of(session);
     struct submission_message *message = message_of(session);
-    uint64_t limit = session->site->message_limit;
-    if (submission->limit != 0 && submission->limit < limit)
-        limit = submission->limit;
+    size_t limit = session->site->message_limit;
     if (message->data.ambiguous)
         refuse(message, &ambiguous);
     if (message->size > limit) {
         char text[128];
-        snprintf(text, sizeof text, "The message has more than the %" PRIu64 " bytes that can be taken",
-                 limit);
+        snprintf(text, sizeof text, "A message has at most %zu bytes here", limit);
         refuse(message, &(struct smtp_reply){552, "5.3.4", text});
     }
 }

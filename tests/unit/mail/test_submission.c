@@ -353,15 +353,9 @@ static void test_too_long(void **state)
     expect("250 2.0.0 Here");
     assert_int_equal(dropped, 1);
     limit = 5;
-    say("MAIL FROM:<> SIZE=6\r\nRCPT TO:<bob>\r\nRSET\r\nMAIL FROM:<>\r\nRCPT "
-        "TO:<bob>\r\nDATA\r\n1234\r\n.\r\n");
+    say("MAIL FROM:<> SIZE=6\r\nRCPT TO:<bob>\r\n");
     expect("250 *");
     expect("552 5.3.4 * 5 bytes*");
-    expect("250 *");
-    expect("250 *");
-    expect("250 *");
-    expect("354 *");
-    expect("552 5.3.4 *");
     assert_int_equal(fake_count(&wire.gateway, "post.send", NULL), 0);
 }
 
