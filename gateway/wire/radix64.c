@@ -30,33 +30,30 @@ static bool encode(struct buffer *out, struct bytes data, const char *alphabet, 
     return true;
 }
 
-/* 0 to 63, or -1. */
-static int digit(uint8_t character, const char *alphabet)
-{
-    if (character >= 'A' && character <= 'Z')
-        return character - 'A';
-    if (character >= 'a' && character <= 'z')
-        return character - 'a' + 26;
-    if (character >= '0' && character <= '9')
-        return character - '0' + 52;
-    return character == (uint8_t)alphabet[62] ? 62 : character == (uint8_t)alphabet[63] ? 63 : -1;
-}
+/* What a character is: a digit's value, white space that is skipped, or neither. */
+enum { SPACE = 64, NEITHER = 65 };
 
-static bool is_space(uint8_t character)
+static void values_of(uint8_t values[256], const char *alphabet, bool lenient)
 {
-    return character == ' ' || (character >= '\t' && character <= '\r');
+    memset(values, NEITHER, 256);
+    for (uint8_t i = 0; i < SPACE; i++)
+        values[(uint8_t)alphabet[i]] = i;
+    for (const char *space = lenient ? " \t\n\v\f\r" : ""; *space != '\0'; space++)
+        values[(uint8_t)*space] = SPACE;
 }
 
 /* Decodes digits, and white space between them when `lenient`. A last group of one digit, or bits left over
  * that are not zero, are refused unless lenient: then one byte string has exactly one text. */
 static bool decode(struct buffer *out, struct bytes text, const char *alphabet, bool lenient)
 {
+    uint8_t values[256];
+    values_of(values, alphabet, lenient);
     size_t digits = 0;
     for (size_t i = 0; i < text.size; i++) {
-        bool is_digit = digit(text.data[i], alphabet) >= 0;
-        if (!is_digit && !(lenient && is_space(text.data[i])))
+        uint8_t value = values[text.data[i]];
+        if (value == NEITHER)
             return false;
-        digits += is_digit;
+        digits += value < SPACE;
     }
     if (digits % 4 == 1 && !lenient)
         return false;
@@ -67,10 +64,10 @@ static bool decode(struct buffer *out, struct bytes text, const char *alphabet, 
     uint32_t bits = 0;
     unsigned held = 0; /* bits in `bits` that are not written yet */
     for (size_t i = 0; i < text.size; i++) {
-        int value = digit(text.data[i], alphabet);
-        if (value < 0)
+        uint8_t value = values[text.data[i]];
+        if (value == SPACE)
             continue;
-        bits = (bits << 6 | (uint32_t)value) & 0xffff;
+        bits = (bits << 6 | value) & 0xffff;
         held += 6;
         if (held >= 8) {
             held -= 8;
