@@ -129,7 +129,8 @@ static bool record_fits(const struct post_record *record, unsigned fields)
     bool data = record->data.size > 0 && record->data.size <= POST_SLICE_SIZE &&
                 record->offset <= UINT64_MAX - record->data.size;
     bool code = record->code >= POST_TOO_LARGE && record->code <= POST_NOT_WANTED;
-    return (fields & KNOWN) != 0 && ((fields & DATA) == 0 || data) && ((fields & CODE) == 0 || code);
+    return (fields & KNOWN) != 0 && ((fields & SIZE) == 0 || record->size > 0) &&
+           ((fields & DATA) == 0 || data) && ((fields & CODE) == 0 || code);
 }
 
 static bool record_read(struct post_record *out, struct reader *reader, const unsigned kinds[KINDS])

@@ -57,6 +57,7 @@ def refused_records():
         "kind 255": b"\xff" + one,
         "cancel cut": post.cancel(one)[:-1],
         "cancel with a byte more": post.cancel(one) + b"\0",
+        "offer of nothing": post.offer(one, 0, bytes(32)),
         "offer cut": post.offer(one, 1, bytes(32))[:-1],
         "offer with a byte more": post.offer(one, 1, bytes(32)) + b"\0",
         "slice of nothing": post.slice_of(one, 0, b""),

@@ -240,6 +240,33 @@ static void documented_bytes(void **state)
     buffer_free(&hash);
 }
 
+/* protocol 07 §4: to the sender's own message hash, and signed. */
+static void documented_post(void **state)
+{
+    (void)state;
+    struct buffer plain = hex_buffer(
+        "377c4bff9ce1862ef8020013010000006e0006800051fe8c000000000000680000000a0000005300670000000a000000"
+        "4d102100000034005a0000002e6233366265316562333431356334373534343965336438336533613466343564666635"
+        "3332336566102100000006102100000006100100000006 c20100");
+    size_t covered = buffer_size(&plain) - 3; /* less what stands for a signature */
+    struct post_inner inner;
+    assert_true(post_inner_parse(&inner, buffer_view(&plain)));
+    assert_int_equal(inner.covered.size, covered);
+    assert_int_equal(inner.signature.size, 3);
+    uint8_t hash[20];
+    assert_true(post_universal_hash(hash, inner.sender));
+    assert_bytes_equal(inner.to, bytes_of(hash, sizeof(hash)));
+    struct post_inner_fields fields = {
+        .sign = true, .time = 0x51fe8c00, .subject = inner.subject, .body = inner.body, .to = inner.to};
+    memcpy(fields.sender, inner.sender, sizeof(fields.sender));
+    struct buffer out = buffer_make(1024);
+    assert_true(post_inner_write(&out, &fields));
+    assert_bytes_equal(buffer_view(&out), inner.covered);
+    buffer_free(&out);
+    post_inner_free(&inner);
+    buffer_free(&plain);
+}
+
 static void universal_hash(void **state)
 {
     (void)state;
@@ -613,10 +640,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recorded_items),   cmocka_unit_test(recorded_posts),
         cmocka_unit_test(recorded_session), cmocka_unit_test(documented_bytes),
-        cmocka_unit_test(universal_hash),   cmocka_unit_test(outer_refusals),
-        cmocka_unit_test(outer_texts),      cmocka_unit_test(outer_bombs),
-        cmocka_unit_test(inner_roundtrip),  cmocka_unit_test(inner_limits),
-        cmocka_unit_test(inner_of_others),  cmocka_unit_test(inner_hostile),
+        cmocka_unit_test(documented_post),  cmocka_unit_test(universal_hash),
+        cmocka_unit_test(outer_refusals),   cmocka_unit_test(outer_texts),
+        cmocka_unit_test(outer_bombs),      cmocka_unit_test(inner_roundtrip),
+        cmocka_unit_test(inner_limits),     cmocka_unit_test(inner_of_others),
+        cmocka_unit_test(inner_hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,7 +103,7 @@ static void refused_records(void **state)
             fail_msg("taken: %s", vectors_string(item, "name"));
         free((void *)plain.data);
     }
-    assert_int_equal(i, 22);
+    assert_int_equal(i, 23);
     json_decref(file);
 }
 
@@ -115,6 +115,7 @@ static void unwritten_records(void **state)
         {.kind = 0},
         {.kind = 4},
         {.kind = UINT8_MAX},
+        {.kind = POST_OFFER},
         {.kind = POST_SLICE},
         {.kind = POST_SLICE, .data = {data, sizeof(data)}},
         {.kind = POST_SLICE, .offset = UINT64_MAX, .data = {data, 1}},
