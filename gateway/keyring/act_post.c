@@ -61,6 +61,9 @@ static bool write_post(const struct request *request, const char *home, const st
     const struct keyring_post *post = &request->post;
     if (post->time < 0 || post->time / 1000 > UINT32_MAX)
         return error_set(error, ERROR_INVALID, "the post's time is out of range");
+    /* Room also for padding (POSTS.md §7) and signature, so that nothing is moved. */
+    if (post->sealed && post->content.size < KEYRING_POST_LIMIT / 4 * 3)
+        buffer_reserve(plain, post->content.size + post->content.size / 16 + 4096);
     if (post->sealed ? !write_letter(plain, post, own, to) : !write_classic(plain, post, own))
         return error_set(error, ERROR_INVALID, "the post cannot be written: too large or malformed");
     if (!post->sealed && !post->sign)

@@ -2,6 +2,7 @@
 #include "keyring/pgp.h"
 
 #include <gpgme.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool tell_failure(struct error **error, gpgme_error_t code, const char *what)
@@ -42,8 +43,18 @@ static gpgme_error_t give_passphrase(void *arg, const char *hint, const char *in
     return 0;
 }
 
-static gpgme_ctx_t open_context(const char *home, const struct bytes *passphrase, struct error **error)
+/* GPGME runs "gpg --version" whenever a context is given a home, so contexts are kept. */
+static struct kept {
+    char home[HOME_PATH_SIZE];
+    gpgme_ctx_t context;
+} kept[8];
+static size_t kept_next; /* the oldest */
+
+static gpgme_ctx_t find_context(const char *home, struct error **error)
 {
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        if (kept[i].context && strcmp(kept[i].home, home) == 0)
+            return kept[i].context;
     gpgme_ctx_t context = NULL;
     gpgme_error_t failed = gpgme_new(&context);
     if (!failed)
@@ -56,11 +67,28 @@ static gpgme_ctx_t open_context(const char *home, const struct bytes *passphrase
     gpgme_set_offline(context, 1);
     gpgme_set_armor(context, 0);
     gpgme_set_textmode(context, 0);
-    if (passphrase) {
-        gpgme_set_pinentry_mode(context, GPGME_PINENTRY_MODE_LOOPBACK);
-        gpgme_set_passphrase_cb(context, give_passphrase, (void *)(uintptr_t)passphrase);
-    }
+    gpgme_set_pinentry_mode(context, GPGME_PINENTRY_MODE_LOOPBACK);
+    struct kept *entry = &kept[kept_next];
+    kept_next = (kept_next + 1) % (sizeof(kept) / sizeof(kept[0]));
+    gpgme_release(entry->context);
+    entry->context = context;
+    snprintf(entry->home, sizeof(entry->home), "%s", home);
     return context;
+}
+
+/* For one operation; close_context() ends it. */
+static gpgme_ctx_t open_context(const char *home, const struct bytes *passphrase, struct error **error)
+{
+    gpgme_ctx_t context = find_context(home, error);
+    if (context && passphrase)
+        gpgme_set_passphrase_cb(context, give_passphrase, (void *)(uintptr_t)passphrase);
+    return context;
+}
+
+static void close_context(gpgme_ctx_t context)
+{
+    gpgme_set_passphrase_cb(context, NULL, NULL);
+    gpgme_set_progress_cb(context, NULL, NULL);
 }
 
 /* GPGME moves 512 bytes at a time unless it is told otherwise. */
@@ -123,7 +151,7 @@ bool pgp_generate(const char *home, const char *user_id, bool encrypt, struct by
     bool good = !failed || tell_failure(error, failed, "the key could not be made");
     if (good && (!made || !made->fpr || !hex_parse(fingerprint, 20, made->fpr, strlen(made->fpr))))
         good = error_set(error, ERROR_INTERNAL, "GnuPG does not tell the new key's fingerprint");
-    gpgme_release(context);
+    close_context(context);
     return good;
 }
 
@@ -139,7 +167,7 @@ bool pgp_import(const char *home, struct bytes block, struct error **error)
     if (good && (!result || result->secret_imported != 1))
         good = error_set(error, ERROR_INVALID, "GnuPG did not take the secret key");
     gpgme_data_release(data);
-    gpgme_release(context);
+    close_context(context);
     return good;
 }
 
@@ -156,7 +184,7 @@ bool pgp_export(const char *home, const uint8_t fingerprint[20], struct buffer *
     if (good && buffer_size(block) == 0)
         good = error_set(error, ERROR_NOT_FOUND, "there is no key for this identity");
     gpgme_data_release(data);
-    gpgme_release(context);
+    close_context(context);
     return good;
 }
 
@@ -168,6 +196,7 @@ bool pgp_decrypt(const char *home, struct bytes message, struct bytes passphrase
     gpgme_ctx_t context = open_context(home, &passphrase, error);
     if (!context)
         return false;
+    buffer_reserve(plain, message.size < plain->ceiling ? message.size : plain->ceiling);
     gpgme_data_t input = read_from(message), output = write_into(plain);
     gpgme_error_t failed = gpgme_op_decrypt_ext(context, GPGME_DECRYPT_UNWRAP, input, output);
     struct bytes text;
@@ -184,7 +213,7 @@ bool pgp_decrypt(const char *home, struct bytes message, struct bytes passphrase
         buffer_consume(plain, buffer_size(plain) - text.size);
     gpgme_data_release(input);
     gpgme_data_release(output);
-    gpgme_release(context);
+    close_context(context);
     return good;
 }
 
@@ -221,7 +250,7 @@ bool pgp_check_key(const char *verify_home, struct bytes block, const uint8_t fi
     if (good && expires)
         *expires = key->subkeys && key->subkeys->expires > 0 ? key->subkeys->expires : 0;
     gpgme_key_unref(key);
-    gpgme_release(context);
+    close_context(context);
     return good;
 }
 
@@ -264,6 +293,6 @@ bool pgp_verify(const char *verify_home, struct bytes block, const uint8_t finge
                : judge(gpgme_op_verify_result(context), fingerprint, error);
     gpgme_data_release(packet);
     gpgme_data_release(text);
-    gpgme_release(context);
+    close_context(context);
     return good;
 }
