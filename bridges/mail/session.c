@@ -16,7 +16,10 @@
 #include "base/map.h"
 #include "base/source.h"
 
-enum { MAGIC = 0x4d41494c };
+enum {
+    MAGIC = 0x4d41494c,
+    LEAVE_MS = 2000, /* for the gateway's last answer */
+};
 
 static struct session *session_of(void *arg)
 {
@@ -106,6 +109,11 @@ static void dismiss(struct session *session, const char *words, const char *reas
     if (session->greeted)
         session->service->bye(session, words);
     session_end(session, reason);
+}
+
+static void leave(struct session *session)
+{
+    dismiss(session, "The gateway is shutting down", "shutting down");
 }
 
 /* --- time */
@@ -250,6 +258,8 @@ static void on_answer(void *arg, json_t *result, const struct error *error)
     session->heard_ms = clock_monotonic_ms();
     if (!over(session))
         session->answered(session, result, error);
+    if (session->leaving && session->token == 0)
+        leave(session);
     update_reading(session);
 }
 
@@ -436,8 +446,20 @@ void session_open(struct site *site, const struct service *service, struct liste
     on_timer(&session->timer);
 }
 
+static void on_leave_timer(uv_timer_t *timer)
+{
+    leave(session_of(timer->data));
+}
+
 void session_dismiss_all(struct site *site)
 {
     struct session *session;
-    DL_FOREACH(site->sessions, session) dismiss(session, "The gateway is shutting down", "shutting down");
+    DL_FOREACH(site->sessions, session)
+    {
+        session->leaving = session->token != 0;
+        if (!session->leaving)
+            leave(session);
+        else if (!uv_is_closing((uv_handle_t *)&session->timer))
+            uv_timer_start(&session->timer, on_leave_timer, LEAVE_MS, 0);
+    }
 }

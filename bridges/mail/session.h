@@ -91,7 +91,7 @@ struct session {
     /* Private to session.c. */
     struct stream *stream; /* NULL when gone */
     struct buffer *input;  /* while it is looked at */
-    bool greeted, ending, dropping;
+    bool greeted, ending, dropping, leaving;
     bool held, busy; /* by the service or a command; by output */
     uint64_t token, login;
     session_answer_fn *answered;
@@ -138,7 +138,8 @@ void session_log_in(struct session *session, const char *name, const char *passw
 void session_accept(struct session *session, struct gateway_session *account);
 void session_refuse(struct session *session, const struct error *error);
 
-/* Says to all why, and ends them. */
+/* Says to all why, and ends them; those that wait for an answer hear it first, so that nobody sends again
+ * what was taken. */
 void session_dismiss_all(struct site *site);
 
 /* --- SASL: PLAIN, LOGIN, SCRAM-SHA-256 */

@@ -202,13 +202,12 @@ static const struct smtp_reply *take_envelope(void *out, const struct parameter 
                : &bad_parameter;
 }
 
-/* AUTH=<...> names who gave it to a client that relays: of no meaning here (RFC 4954 §5). */
+/* AUTH=<...> names who gave it to a client that relays (RFC 4954 §5), ORCPT= the first address that it was
+ * for (RFC 3461 §4.2): of no meaning here, and reports name the address that was given. */
 static const struct smtp_reply *take_ignored(void *out, const struct parameter *parameter)
 {
-    char waste[VALUE];
     (void)out;
-    return parameter->has_value && take_xtext(waste, sizeof waste - 1, parameter->value) ? NULL
-                                                                                         : &bad_parameter;
+    return parameter->has_value ? NULL : &bad_parameter;
 }
 
 static const struct smtp_reply *take_notify(void *out, const struct parameter *parameter)
@@ -238,18 +237,6 @@ static const struct smtp_reply *take_notify(void *out, const struct parameter *p
             return never && (rcpt->notify != 0 || strchr(parameter->value, ',') != NULL) ? &bad_parameter
                                                                                          : NULL;
     }
-}
-
-/* The first address that it was for: "type;xtext". Reports here name the one that was given. */
-static const struct smtp_reply *take_original(void *out, const struct parameter *parameter)
-{
-    char waste[VALUE];
-    const char *semicolon = strchr(parameter->value, ';');
-    (void)out;
-    return semicolon != NULL && semicolon != parameter->value &&
-                   take_xtext(waste, sizeof waste - 1, semicolon + 1)
-               ? NULL
-               : &bad_parameter;
 }
 
 struct row {
@@ -285,7 +272,7 @@ const struct smtp_reply *smtp_mail_parse(struct smtp_mail *out, const char *text
 
 const struct smtp_reply *smtp_rcpt_parse(struct smtp_rcpt *out, const char *text)
 {
-    static const struct row rows[] = {{"NOTIFY", take_notify}, {"ORCPT", take_original}};
+    static const struct row rows[] = {{"NOTIFY", take_notify}, {"ORCPT", take_ignored}};
     *out = (struct smtp_rcpt){0};
     const char *rest = take_path(out->address, text, "TO:");
     return rest == NULL || out->address[0] == '\0'

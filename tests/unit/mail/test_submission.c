@@ -608,6 +608,31 @@ static void test_shut_down(void **state)
     wire_expect_closed(&wire, me);
 }
 
+/* What was taken is said so before the end, unless the gateway itself hangs. */
+static void test_shut_down_while_sending(void **state)
+{
+    (void)state;
+    for (int hangs = 0; hangs < 2; hangs++) {
+        begin_logged_in((struct mail_options){0});
+        say("MAIL FROM:<>\r\nRCPT TO:<bob>\r\nDATA\r\n");
+        expect("250 *");
+        expect("250 *");
+        expect("354 *");
+        wire.gateway.silent = true;
+        say("x\r\n.\r\n");
+        wire_expect_none(&wire, me);
+        assert_non_null(wire.gateway.answers);
+        wire.gateway.silent = hangs;
+        wire.closed = false;
+        wire_stop(&wire);
+        if (!hangs)
+            expect("250 2.0.0 queued *");
+        expect("421 4.3.2 *shutting down");
+        wire_expect_closed(&wire, me);
+        wire_hang_up(&wire, me);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -637,6 +662,7 @@ int main(void)
         TEST(ended),
         TEST(limits),
         TEST(shut_down),
+        TEST(shut_down_while_sending),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
