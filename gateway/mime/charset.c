@@ -33,16 +33,16 @@ static bool is_ascii_based(const char *name)
     return strncmp(name, "UTF-16", 6) != 0 && strcmp(name, "ISO-2022-JP") != 0;
 }
 
-bool charset_to_utf8(struct buffer *out, struct bytes text, const char *charset)
+bool charset_to_utf8(struct buffer *out, struct bytes text, const char *charset, bool cut)
 {
     const char *name = find(charset);
     bool says_utf8 =
         charset == NULL || strcasecmp(charset, "utf-8") == 0 || strcasecmp(charset, "us-ascii") == 0;
     if (says_utf8 || is_ascii_based(name)) {
-        size_t cut = text.size > 3 ? 3 : text.size; /* the end may lie within a character */
-        for (size_t off = 0; off <= cut; off++) {
-            if (utf8_valid(bytes_of(text.data, text.size - off)))
-                return buffer_append(out, text.data, text.size - off);
+        size_t most = cut && text.size > 3 ? 3 : 0;
+        for (size_t less = 0; less <= most; less++) {
+            if (utf8_valid(bytes_of(text.data, text.size - less)))
+                return buffer_append(out, text.data, text.size - less);
         }
     }
     iconv_t converter = iconv_open("UTF-8", name);

@@ -29,13 +29,11 @@ bool mime_classic(struct buffer *subject, struct buffer *body, struct bytes own,
     if (good) {
         subject_read(line, sizeof line, &reading);
         size_t size = strlen(line);
-        good =
-            (buffer_append_string(subject, line) && leaves_text(body, &cut, &leaves, POST_CLASSIC_LIMIT)) ||
-            error_set(error, ERROR_INTERNAL, "out of memory");
-        if (good && (cut || buffer_size(body) + size > POST_CLASSIC_LIMIT))
-            good = error_set(error, ERROR_LIMIT,
-                             "the recipient's program takes at most %d KiB of text in a message",
-                             POST_CLASSIC_LIMIT >> 10);
+        good = buffer_append_string(subject, line) && leaves_text(body, &cut, &leaves, POST_CLASSIC_LIMIT) &&
+               !cut && buffer_size(body) + size <= POST_CLASSIC_LIMIT;
+        if (!good)
+            error_set(error, ERROR_LIMIT, "the recipient's program takes at most %d KiB of text in a message",
+                      POST_CLASSIC_LIMIT >> 10);
     }
     leaves_free(&leaves);
     reading_free(&reading);

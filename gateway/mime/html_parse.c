@@ -114,10 +114,11 @@ bool html_parse(const struct html_events *events, void *arg, struct bytes html)
 {
     struct parse parse = {.events = events, .arg = arg};
     struct buffer utf8 = buffer_make(4 * (size_t)MIME_HTML_LIMIT);
-    if (html.size > MIME_HTML_LIMIT)
+    bool cut = html.size > MIME_HTML_LIMIT;
+    if (cut)
         html.size = MIME_HTML_LIMIT;
     bool good =
-        html.size == 0 || (charset_to_utf8(&utf8, html, NULL) && parse_utf8(&parse, buffer_view(&utf8)));
+        html.size == 0 || (charset_to_utf8(&utf8, html, NULL, cut) && parse_utf8(&parse, buffer_view(&utf8)));
     buffer_free(&utf8);
     return good;
 }

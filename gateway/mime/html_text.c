@@ -188,15 +188,15 @@ static void on_text(void *arg, struct bytes more)
 /* Without a parser: what stands outside of angle brackets. */
 static void strip(struct buffer *out, struct bytes html)
 {
+    struct text text = {.out = out, .begin = buffer_size(out)};
     while (html.size > 0) {
         const uint8_t *open = memchr(html.data, '<', html.size);
-        struct bytes words = bytes_of(html.data, open == NULL ? html.size : (size_t)(open - html.data));
-        struct text text = {.out = out, .begin = buffer_size(out)};
-        on_text(&text, words);
-        const uint8_t *close = open == NULL ? NULL : memchr(open, '>', html.size - words.size);
+        size_t words = open == NULL ? html.size : (size_t)(open - html.data);
+        on_text(&text, bytes_of(html.data, words));
+        const uint8_t *close = open == NULL ? NULL : memchr(open, '>', html.size - words);
         if (close == NULL)
             break;
-        buffer_append(out, " ", 1);
+        text.space = true;
         html = bytes_of(close + 1, html.size - (size_t)(close + 1 - html.data));
     }
 }

@@ -46,21 +46,45 @@ static bool put_field(struct buffer *own, struct bytes whole, struct error **err
     return true;
 }
 
-static bool keep(const struct field *field, struct seen *seen, bool date_good, bool id_good)
+static bool date_good(const char *value)
+{
+    GDateTime *date = g_mime_utils_header_decode_date(value);
+    if (date != NULL)
+        g_date_time_unref(date);
+    return date != NULL;
+}
+
+static bool id_good(const char *value)
+{
+    struct ids ids;
+    ids_read(&ids, value);
+    return ids.count == 1;
+}
+
+static bool any_good(const char *value)
+{
+    (void)value;
+    return true;
+}
+
+static bool keep(const struct field *field, struct seen *seen)
 {
     const struct {
         const char *name;
-        bool *seen, good;
+        bool *seen;
+        bool (*good)(const char *value);
     } once[] = {{"Date", &seen->date, date_good},
                 {"Message-ID", &seen->message_id, id_good},
-                {"Subject", &seen->subject, true},
-                {"MIME-Version", &seen->version, true},
-                {"Content-Type", &seen->type, true}};
+                {"Subject", &seen->subject, any_good},
+                {"MIME-Version", &seen->version, any_good},
+                {"Content-Type", &seen->type, any_good}};
     for (size_t i = 0; i < sizeof once / sizeof once[0]; i++) {
         if (!field_is(field, once[i].name))
             continue;
-        bool first = once[i].good && !*once[i].seen;
+        char *value = g_strndup((const char *)field->value.data, field->value.size);
+        bool first = !*once[i].seen && once[i].good(value);
         *once[i].seen |= first;
+        g_free(value);
         return first;
     }
     /* What we say of posts that arrive, nobody says of one that leaves. */
@@ -69,20 +93,20 @@ static bool keep(const struct field *field, struct seen *seen, bool date_good, b
 }
 
 static bool put_header(struct buffer *own, const struct mime_submission *submission, struct bytes *body,
-                       const struct reading *reading, struct error **error)
+                       struct error **error)
 {
     struct seen seen = {0};
     struct field field;
-    struct ids ids;
-    ids_read(&ids, reading_raw(reading, "Message-ID"));
-    bool date_good = date_read(reading) > 0, id_good = ids.count > 0;
     if (body->size > 5 && memcmp(body->data, "From ", 5) == 0) { /* a line of mbox */
         struct bytes line;
         line_next(body, &line);
     }
     field_people(own, "From", submission->sender, 1);
     while (field_next(body, &field)) {
-        if (keep(&field, &seen, date_good, id_good) && !put_field(own, field.whole, error))
+        if (field.whole.size > MIME_HEADER_BYTES)
+            return error_set(error, ERROR_LIMIT, "a field of the header has more than %d KiB",
+                             MIME_HEADER_BYTES >> 10);
+        if (keep(&field, &seen) && !put_field(own, field.whole, error))
             return false;
     }
     if (!seen.date)
@@ -106,42 +130,39 @@ static bool check_addresses(const struct reading *reading, struct error **error)
                      MIME_ADDRESSES_LIMIT);
 }
 
-/* Long lines and binary parts: written anew by GMime, with the header as it is. */
-static bool encode_body(struct buffer *own, struct error **error)
+/* Long lines and binary parts are written anew by GMime, with the header as it is. */
+static bool check_and_encode(struct buffer *own, struct error **error)
 {
     struct reading reading;
-    bool changed = false, good = reading_open(&reading, buffer_view(own), error);
+    bool changed = false,
+         good = reading_open(&reading, buffer_view(own), error) && check_addresses(&reading, error);
     if (good)
         parts_encode(&reading, &changed);
-    if (good && changed) {
-        struct buffer out = buffer_make(own->ceiling);
+    struct buffer out = buffer_make(own->ceiling);
+    if (good && changed)
         good = object_write(&out, GMIME_OBJECT(reading.object)) ||
-               error_set(error, ERROR_LIMIT, "the message is too large");
-        reading_free(&reading);
+               error_set(error, ERROR_LIMIT, "the message is too large, or there is no memory");
+    reading_free(&reading);
+    if (good && changed) {
         buffer_free(own);
         *own = out;
-        return good;
+    } else {
+        buffer_free(&out);
     }
-    reading_free(&reading);
     return good;
 }
 
 bool mime_submit(struct buffer *own, struct mime_summary *summary, const struct mime_submission *submission,
                  struct bytes message, struct error **error)
 {
-    struct reading reading;
-    bool good = reading_open(&reading, message, error) && check_addresses(&reading, error);
-    if (good) {
-        struct bytes body = reading.message;
-        good = put_header(own, submission, &body, &reading, error) &&
-               (buffer_append_bytes(own, body) ||
-                error_set(error, ERROR_LIMIT, "the message is too large, or there is no memory"));
-    }
-    reading_free(&reading);
-    if (!good || !encode_body(own, error) || !mime_summarise(summary, buffer_view(own), error))
-        return false;
-    if (submission->people != NULL &&
+    struct buffer room = {.memory = NULL};
+    bool good = screen_lines(&room, &message, error) && put_header(own, submission, &message, error) &&
+                (buffer_append_bytes(own, message) ||
+                 error_set(error, ERROR_LIMIT, "the message is too large, or there is no memory")) &&
+                check_and_encode(own, error) && mime_summarise(summary, buffer_view(own), error);
+    buffer_free(&room);
+    if (good && submission->people != NULL &&
         !mime_wire_id(summary->wire_id, submission->people, summary->message_id))
         summary->wire_id[0] = '\0';
-    return true;
+    return good;
 }

@@ -8,7 +8,8 @@
 #include "mime/text.h"
 #include "wire/utf8.h"
 
-enum { PREVIEW_READ = 4096, LIST_LIMIT = 1 << 20, REFERENCES_LIMIT = 50 * 256 };
+/* Together they fit in a row of the store. */
+enum { PREVIEW_READ = 4096, LIST_LIMIT = 32 << 10, REFERENCES_LIMIT = 50 * 256 };
 
 void mime_summary_free(struct mime_summary *summary)
 {
@@ -23,18 +24,26 @@ static int append_json(const char *text, size_t size, void *out)
     return buffer_append(out, text, size) ? 0 : -1;
 }
 
-static bool list_people(struct buffer *out, struct mime_person *room, const struct reading *reading,
-                        const char *name)
+/* As many people as fit; *all becomes false when some do not. */
+static bool list_people(struct buffer *out, bool *all, struct mime_person *room,
+                        const struct reading *reading, const char *name)
 {
-    json_t *list = json_array();
     size_t count = people_read(room, MIME_ADDRESSES_LIMIT, reading, name);
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s}", "address", room[i].address, "name", room[i].name));
     *out = buffer_make(LIST_LIMIT);
-    bool good = list != NULL && json_dump_callback(list, append_json, out, JSON_COMPACT) == 0;
-    json_decref(list);
-    return good;
+    buffer_append(out, "[", 1);
+    bool fits = true;
+    for (size_t i = 0; i < count && fits; i++) {
+        struct buffer entry = buffer_make(4096);
+        json_t *person = json_pack("{s:s, s:s}", "address", room[i].address, "name", room[i].name);
+        fits = (i == 0 || buffer_append(&entry, ",", 1)) && person != NULL &&
+               json_dump_callback(person, append_json, &entry, JSON_COMPACT) == 0 &&
+               buffer_size(out) + buffer_size(&entry) < LIST_LIMIT &&
+               buffer_append_bytes(out, buffer_view(&entry));
+        *all &= fits;
+        json_decref(person);
+        buffer_free(&entry);
+    }
+    return buffer_append(out, "]", 1);
 }
 
 /* The first characters that are not quoted, white space as one space. */
@@ -95,7 +104,7 @@ static bool read_parts(struct mime_summary *summary, const struct reading *readi
     if (good) {
         for (size_t i = 0; i < leaves.count; i++)
             summary->attachments += leaves.leaf[i].role == ROLE_FILE;
-        summary->complete = leaves_text(&text, &cut, &leaves, PREVIEW_READ - 1);
+        summary->complete &= leaves_text(&text, &cut, &leaves, PREVIEW_READ - 1);
         preview(summary->preview, sizeof summary->preview, buffer_view(&text));
     }
     buffer_free(&text);
@@ -106,16 +115,17 @@ static bool read_parts(struct mime_summary *summary, const struct reading *readi
 bool mime_summarise(struct mime_summary *summary, struct bytes message, struct error **error)
 {
     struct reading reading;
-    *summary = (struct mime_summary){.subject = ""};
+    *summary = (struct mime_summary){.complete = true};
     struct mime_person *room = calloc(MIME_ADDRESSES_LIMIT, sizeof *room);
     bool good = reading_open(&reading, message, error);
     if (good) {
         subject_read(summary->subject, sizeof summary->subject, &reading);
         summary->date = date_read(&reading);
         read_ids(summary, &reading);
-        good = room != NULL && list_people(&summary->from, room, &reading, "From") &&
-               list_people(&summary->to, room, &reading, "To") &&
-               list_people(&summary->cc, room, &reading, "Cc") && read_parts(summary, &reading, error);
+        good = room != NULL && list_people(&summary->from, &summary->complete, room, &reading, "From") &&
+               list_people(&summary->to, &summary->complete, room, &reading, "To") &&
+               list_people(&summary->cc, &summary->complete, room, &reading, "Cc") &&
+               read_parts(summary, &reading, error);
         if (!good)
             error_set(error, ERROR_INTERNAL, "out of memory");
     }

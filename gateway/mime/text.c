@@ -146,7 +146,7 @@ bool leaf_text(struct buffer *out, bool *cut, GMimePart *part, size_t limit)
     struct buffer raw = buffer_make(2 * limit + 64), utf8 = buffer_make(8 * limit + 256),
                   text = buffer_make(24 * limit + 768), joined = buffer_make(24 * limit + 768);
     bool longer,
-        good = leaf_decode(&raw, &longer, part) && charset_to_utf8(&utf8, buffer_view(&raw), charset);
+        good = leaf_decode(&raw, &longer, part) && charset_to_utf8(&utf8, buffer_view(&raw), charset, longer);
     append_screened(&text, buffer_view(&utf8));
     good = good && !text.failed;
     bool flowed = format != NULL && strcasecmp(format, "flowed") == 0;
