@@ -5,7 +5,7 @@
 #include "crypto/openpgp.h"
 
 /* The first byte says what the rest is read as. */
-enum { AS_KEY, AS_MESSAGE, AS_SIGNATURE, AS_TEXT, AS_SECRET_TEXT, AS_SECRET, KINDS };
+enum { AS_KEY, AS_MESSAGE, AS_SIGNATURE, AS_TEXT, AS_SECRET_TEXT, AS_SECRET, AS_LITERAL, KINDS };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,8 +32,29 @@ static void read_key(struct bytes input)
     buffer_free(&twice);
 }
 
+/* One that is taken has its text at its end. */
+static void read_literal(struct bytes input)
+{
+    struct bytes text;
+    if (openpgp_screen_literal(&text, input, NULL))
+        require(text.size <= input.size && text.data + text.size == input.data + input.size);
+}
+
+/* A key that signs nothing: no packet may be taken as its. */
+static void verify_signature(struct bytes input)
+{
+    static uint8_t n[128] = {0xff, [127] = 0xff}, e[] = {1, 0, 1}, body[] = {4, 0, 0, 0, 0, 1};
+    struct openpgp_key key = {
+        .bits = 1024, .n = {n, sizeof(n)}, .e = {e, sizeof(e)}, .public_body = {body, sizeof(body)}};
+    struct openpgp_signature_info info;
+    if (openpgp_screen_signature(&info, input, NULL))
+        memcpy(key.id, info.issuer, sizeof(key.id));
+    require(!openpgp_verify(&info, &key, input, bytes_of_string("text"), NULL));
+}
+
 static void read_signature(struct bytes input)
 {
+    verify_signature(input);
     struct openpgp_signature_info info;
     struct bytes value;
     if (openpgp_screen_signature(&info, input, NULL) &&
@@ -82,6 +103,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case AS_SIGNATURE:
         read_signature(input);
+        break;
+    case AS_LITERAL:
+        read_literal(input);
         break;
     case AS_SECRET:
         read_secret(input);

@@ -18,6 +18,17 @@ static struct request sample_request(void)
                               .expires = -5,
                               .node = true,
                               .sealing = KEYRING_SEALING_ONLY};
+    request.post = (struct keyring_post){.sealed = true,
+                                         .sign = true,
+                                         .time = -6,
+                                         .content = bytes_of_string("content"),
+                                         .subject = bytes_of_string("subject"),
+                                         .body = bytes_of_string("body"),
+                                         .to = bytes_of_string("to"),
+                                         .cc = bytes_of_string("cc")};
+    request.signature = bytes_of_string("signature");
+    memset(request.post.message_id, 8, sizeof(request.post.message_id));
+    memset(request.day_key, 9, sizeof(request.day_key));
     memset(request.fingerprint, 1, sizeof(request.fingerprint));
     memset(request.hash, 2, sizeof(request.hash));
     memset(request.key, 3, sizeof(request.key));
@@ -30,7 +41,9 @@ static struct keyring_answer sample_answer(const struct error *error)
                                     .block = bytes_of_string("block"),
                                     .private_key = bytes_of_string("private"),
                                     .link_blob = bytes_of_string("blob"),
+                                    .text = bytes_of_string("text"),
                                     .expires = 1234567890123,
+                                    .signed_at = -7,
                                     .addressee_bound = true,
                                     .sealed_only = true};
     memset(answer.fingerprint, 4, sizeof(answer.fingerprint));
@@ -63,6 +76,15 @@ static void requests_come_back(void **state)
     assert_bytes_equal(out.name, in.name);
     assert_bytes_equal(out.data, in.data);
     assert_bytes_equal(out.key_block, in.key_block);
+    assert_bytes_equal(out.signature, in.signature);
+    assert_bytes_equal(out.post.content, in.post.content);
+    assert_bytes_equal(out.post.subject, in.post.subject);
+    assert_bytes_equal(out.post.body, in.post.body);
+    assert_bytes_equal(out.post.to, in.post.to);
+    assert_bytes_equal(out.post.cc, in.post.cc);
+    assert_true(out.post.sealed && out.post.sign && out.post.time == in.post.time);
+    assert_memory_equal(out.post.message_id, in.post.message_id, 16);
+    assert_memory_equal(out.day_key, in.day_key, 32);
     assert_memory_equal(out.fingerprint, in.fingerprint, 20);
     assert_memory_equal(out.hash, in.hash, 20);
     assert_memory_equal(out.key, in.key, 16);
@@ -82,6 +104,8 @@ static void answers_come_back(void **state)
     assert_bytes_equal(out.fields.block, in.block);
     assert_bytes_equal(out.fields.private_key, in.private_key);
     assert_bytes_equal(out.fields.link_blob, in.link_blob);
+    assert_bytes_equal(out.fields.text, in.text);
+    assert_true(out.fields.signed_at == in.signed_at);
     assert_true(out.fields.expires == in.expires && out.fields.addressee_bound && !out.fields.sealed &&
                 out.fields.sealed_only);
     assert_memory_equal(out.fields.fingerprint, in.fingerprint, 20);
@@ -115,19 +139,21 @@ static void bad_frames_are_refused(void **state)
     for (size_t size = 0; size < frame.size; size++)
         assert_false(frame_request_parse(&request, bytes_of(frame.data, size)));
     buffer_u8(&requests, 0);
-    assert_false(frame_request_parse(&request, bytes_of(frame.data, frame.size + 1)));
     uint8_t *bytes = requests.memory + requests.start + FRAME_HEADER;
+    frame.data = bytes; /* they may have moved */
+    assert_false(frame_request_parse(&request, bytes_of(bytes, frame.size + 1)));
     bytes[8] = 0; /* purpose */
     assert_false(frame_request_parse(&request, frame));
     bytes[8] = PURPOSE_LAST + 1;
     assert_false(frame_request_parse(&request, frame));
     bytes[8] = PURPOSE_FORGET;
     assert_true(frame_request_parse(&request, frame));
-    bytes[frame.size - 2] = KEYRING_SEALING_ONLY + 1;
+    enum { SEALING_AT = 9 + 20 + 20 + 16 + 16 + 32 + 8 + 8 };
+    bytes[SEALING_AT] = KEYRING_SEALING_ONLY + 1;
     assert_false(frame_request_parse(&request, frame));
-    bytes[frame.size - 2] = KEYRING_SEALING_NONE;
+    bytes[SEALING_AT] = KEYRING_SEALING_NONE;
     assert_true(frame_request_parse(&request, frame));
-    bytes[frame.size - 1] |= 0x80; /* unknown flag */
+    bytes[SEALING_AT + 1] |= 0x80; /* unknown flag */
     assert_false(frame_request_parse(&request, frame));
 
     frame = only_frame(&answers);
@@ -173,8 +199,39 @@ static void sizes_are_bounded(void **state)
     buffer_clear(&out);
     request.data = bytes_of(into, FRAME_SIZE_MAX - 500);
     assert_true(frame_request_write(&out, &request));
+    /* What carries a post may be larger, in these purposes alone. */
+    buffer_clear(&out);
+    request.data = bytes_of(into, FRAME_SIZE_MAX + 1);
+    request.purpose = PURPOSE_POST_OPEN;
+    assert_true(frame_request_write(&out, &request));
+    struct bytes view = buffer_view(&out);
+    assert_true(frame_request_most(view) == FRAME_SIZE_POST);
+    assert_int_equal(frame_find(view, FRAME_SIZE_POST, &frame), FRAME_WHOLE);
+    assert_int_equal(frame_find(view, FRAME_SIZE_MAX, &frame), FRAME_BAD);
+    out.memory[out.start + 12] = PURPOSE_POST_GREET;
+    assert_true(frame_request_most(view) == FRAME_SIZE_MAX);
+    request.purpose = PURPOSE_POST_GREET;
+    assert_false(frame_request_write(&out, &request));
     buffer_free(&data);
     buffer_free(&out);
+}
+
+/* A large frame gets its place at once, and leaves none behind. */
+static void large_frames_are_not_moved(void **state)
+{
+    (void)state;
+    struct buffer input = buffer_make(4 << 20);
+    buffer_u32(&input, 3 << 20);
+    const uint8_t *into = frame_reserve(&input, 65536);
+    assert_non_null(into);
+    for (size_t size = 0; size < 3 << 20; size += 65536) {
+        assert_ptr_equal(frame_reserve(&input, 65536), into + size);
+        buffer_commit(&input, 65536);
+    }
+    struct bytes frame;
+    assert_int_equal(frame_find(buffer_view(&input), FRAME_SIZE_POST, &frame), FRAME_WHOLE);
+    frame_consume(&input, frame);
+    assert_null(input.memory);
 }
 
 static void homes_are_names_without_paths(void **state)
@@ -196,11 +253,9 @@ static void homes_are_names_without_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(requests_come_back),
-        cmocka_unit_test(answers_come_back),
-        cmocka_unit_test(bad_frames_are_refused),
-        cmocka_unit_test(sizes_are_bounded),
-        cmocka_unit_test(homes_are_names_without_paths),
+        cmocka_unit_test(requests_come_back),         cmocka_unit_test(answers_come_back),
+        cmocka_unit_test(bad_frames_are_refused),     cmocka_unit_test(sizes_are_bounded),
+        cmocka_unit_test(large_frames_are_not_moved), cmocka_unit_test(homes_are_names_without_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
