@@ -24,7 +24,7 @@ static void answer(struct post_receiver *receiver, const struct incoming *incomi
 static void want(struct post_receiver *receiver, struct incoming *incoming)
 {
     uint64_t offset = incoming->stage == STAGE_WHOLE ? incoming->size : buffer_size(&incoming->letter);
-    uint64_t left = incoming->size - offset;
+    uint64_t left = incoming->stage == STAGE_ASKED ? 0 : incoming->size - offset;
     struct post_record record = {
         .kind = POST_WANT, .offset = offset, .window = left < WINDOW ? (uint32_t)left : WINDOW};
     incoming->want_at = receiver->now;
@@ -157,8 +157,7 @@ static void on_offer(struct post_receiver *receiver, struct receiver_tunnel *tun
         return;
     }
     incoming->tunnel = tunnel->id;
-    if (incoming->stage != STAGE_ASKED)
-        want(receiver, incoming);
+    want(receiver, incoming);
 }
 
 static void arrive(struct post_receiver *receiver, struct receiver_tunnel *tunnel, struct incoming *incoming)

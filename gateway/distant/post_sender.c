@@ -214,6 +214,7 @@ bool post_sender_cancel(struct post_sender *sender, uint64_t post, uint64_t now)
         buffer_free(&transfer->message);
         transfer->fate = FATE_WITHDRAWN;
         transfer->there = !transfer->classic && transfer->begun && sender->carrier != NULL;
+        sender_sealed_withdrawn(sender);
         return true;
     }
     return false;

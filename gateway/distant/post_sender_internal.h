@@ -123,6 +123,7 @@ bool sender_greeting_next(struct post_sender *sender, struct post_sender_output 
 /* post_sender_sealed.c */
 void sender_carrier_choose(struct post_sender *sender); /* also the same one under new keys */
 void sender_sealed_begin(struct post_sender *sender, struct transfer *transfer);
+void sender_sealed_withdrawn(struct post_sender *sender);
 void sender_sealed_receive(struct post_sender *sender, struct sender_tunnel *tunnel,
                            const struct post_frame *frame);
 void sender_sealed_tick(struct post_sender *sender);

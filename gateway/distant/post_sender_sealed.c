@@ -96,6 +96,13 @@ void sender_sealed_begin(struct post_sender *sender, struct transfer *transfer)
     transfer->offer = true;
 }
 
+/* Where nothing is under way, no answer is missing. */
+void sender_sealed_withdrawn(struct post_sender *sender)
+{
+    for (size_t i = 0; count_under_way(sender) == 0 && i < POST_SENDER_TUNNELS; i++)
+        sender->tunnels[i].unanswered = 0;
+}
+
 static void end(struct transfer *transfer, enum fate fate)
 {
     transfer->fate = fate;
@@ -107,18 +114,15 @@ static void on_want(struct post_sender *sender, struct transfer *transfer, const
     uint64_t size = buffer_size(&transfer->message);
     if (record->offset > size)
         return;
-    bool further = !transfer->wanted || record->offset > transfer->offset;
-    if (record->offset > transfer->offset)
-        sender->progress_at = sender->now;
-    if (further || record->offset < transfer->offset) {
-        bool lies_between = transfer->wanted && record->offset >= transfer->offset;
-        transfer->next = lies_between && transfer->next > record->offset ? transfer->next : record->offset;
-        transfer->back_at = sender->now;
-    } else if (sender->now - transfer->back_at >= GO_BACK_MS) {
-        transfer->next = record->offset;
-        transfer->back_at = sender->now;
-    }
+    bool first = !transfer->wanted, further = record->offset > transfer->offset;
     bool waits = record->offset == size; /* for its store */
+    if (further)
+        sender->progress_at = sender->now;
+    if (first || record->offset < transfer->offset || (further && record->offset > transfer->next) ||
+        (!further && sender->now - transfer->back_at >= GO_BACK_MS))
+        transfer->next = record->offset;
+    if (further || transfer->next == record->offset)
+        transfer->back_at = sender->now;
     if (further || !waits)
         transfer->offers = 0;
     transfer->wanted = true;
@@ -224,6 +228,7 @@ static bool record_of(struct post_sender *sender, struct transfer *transfer, str
     if (transfer->offer) {
         memcpy(record->digest, transfer->digest, sizeof record->digest);
         transfer->offer = false;
+        transfer->wanted = false; /* what is said next holds for all that left before */
         transfer->begun = true;
         transfer->quiet_at = sender->now + offer_again_ms[transfer->offers];
         transfer->offers += transfer->offers + 1 < OFFER_TIMES;

@@ -12,7 +12,7 @@
 #include "post_world.h"
 
 enum { SCHEDULES = 200, SCHEDULES_LONG = 1000, STEPS = 600 };
-static const uint64_t END_MS = 2 * 3600000;
+static const uint64_t END_MS = 30 * 60000;
 
 static void write_post(struct world *world)
 {
@@ -263,6 +263,14 @@ static void end_idle(struct world *world)
     }
 }
 
+static bool has_tunnel(const struct world *world)
+{
+    bool whole = false;
+    for (size_t i = 0; i < TUNNELS; i++)
+        whole = whole || (world->tunnels[i].up[SENDER] && world->tunnels[i].up[RECEIVER]);
+    return whole;
+}
+
 static void finish(struct world *world)
 {
     uint64_t end = world->now + END_MS, dug = 0;
@@ -282,7 +290,7 @@ static void finish(struct world *world)
         }
         give(world);
         end_idle(world);
-        if (world->now >= dug) {
+        if (world->now >= dug && !has_tunnel(world)) {
             dig(world, true, true);
             dug = world->now + 50000;
         }
