@@ -13,6 +13,7 @@
 #include "core/image.h"
 #include "core/password.h"
 #include "core/rows.h"
+#include "core/services.h"
 #include "core/text.h"
 #include "core/vault.h"
 #include "core/write.h"
@@ -131,6 +132,8 @@ static void account_stored(void *arg, const struct error *error)
         adding->asked = false; /* its keys stay */
     }
     adding_end(adding, error);
+    if (error == NULL)
+        services_account_ready(account);
 }
 
 static void account_key_ready(void *arg, const struct keyring_answer *answer)
@@ -517,6 +520,7 @@ static void account_removed(void *arg, const struct error *error)
     buffer_clear(&account->passphrase);
     ring_clear(account); /* it holds what was said */
     HASH_DELETE(hh, call->gateway->accounts, account);
+    services_account_gone(account);
     /* Commits under way may still speak of it: it is freed with the gateway. */
     account->next_grave = call->gateway->account_graves;
     call->gateway->account_graves = account;

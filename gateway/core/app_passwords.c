@@ -7,9 +7,10 @@
 #include "core/commands.h"
 #include "core/password.h"
 #include "core/rows.h"
+#include "core/scram.h"
 #include "core/text.h"
 
-enum { APP_PASSWORDS_MAX = 64, IDLE_LONGEST_S = 365 * 86400 };
+enum { IDLE_LONGEST_S = 365 * 86400 };
 static const int64_t NOTE_MS = 3600 * 1000; /* between two writes of the last use */
 
 static json_t *json_of(const struct app_password *entry)
@@ -83,24 +84,34 @@ static void end_unused(struct account *account, struct app_password *entry)
     forget(account, entry);
 }
 
+bool app_password_allows(const struct app_password *entry, const char *scope)
+{
+    return strcmp(entry->scope, "*") == 0 || strcmp(entry->scope, scope) == 0;
+}
+
+bool app_password_take(struct account *account, struct app_password *entry)
+{
+    int64_t now = clock_wall_ms();
+    if (unused_too_long(account, entry, now)) {
+        end_unused(account, entry);
+        return false;
+    }
+    note_use(account, entry, now);
+    return true;
+}
+
 int64_t app_password_use(struct account *account, const char *password, const char *scope)
 {
     uint8_t sha256[32];
-    int64_t found = 0, now = clock_wall_ms();
+    int64_t found = 0;
     struct app_password *entry, *next;
     app_password_sha256(sha256, password);
     DL_FOREACH_SAFE(account->app_passwords, entry, next)
     {
         bool same = bytes_equal_secret(bytes_of(entry->sha256, 32), bytes_of(sha256, 32));
-        bool allowed = strcmp(entry->scope, "*") == 0 || strcmp(entry->scope, scope) == 0;
-        if (!same || !allowed)
-            continue;
-        if (unused_too_long(account, entry, now)) {
-            end_unused(account, entry);
-        } else {
-            found = entry->id;
-            note_use(account, entry, now);
-        }
+        int64_t id = entry->id;
+        if (same && app_password_allows(entry, scope) && app_password_take(account, entry))
+            found = id;
     }
     OPENSSL_cleanse(sha256, sizeof sha256);
     return found;
@@ -218,7 +229,13 @@ static bool fill(struct making *making, const char *scope)
     text_copy(entry->scope, sizeof entry->scope, scope != NULL ? scope : "*");
     password_make(random, making->password);
     app_password_sha256(entry->sha256, making->password);
-    return app_password_scram(entry->scram, sizeof entry->scram, making->password, random);
+    /* SCRAM compares what the client types: the password as it was shown. */
+    uint8_t salt[SCRAM_SALT_SIZE];
+    struct scram_verifier verifier;
+    bool good = scram_salt(call->account, salt) && scram_verifier_make(&verifier, making->password, salt) &&
+                scram_verifier_write(entry->scram, sizeof entry->scram, &verifier);
+    OPENSSL_cleanse(&verifier, sizeof verifier);
+    return good;
 }
 
 bool do_app_password_new(struct call *call, struct error **error)

@@ -15,6 +15,8 @@ struct core_options {
     const char *keyring_program;
     unsigned keyring_workers;
     const char *node_name;      /* location name shown to friends */
+    const char *mail_forward;   /* the server that posts are forwarded through; NULL or "": none */
+    const char *mail_maildir;   /* folder of the accounts' Maildirs; NULL or "": none */
     const char *vault_key_file; /* NULL: the vault stays locked until "unlock" */
     bool vault_key_create;      /* make the file when it does not exist */
     struct friends_options friends;

@@ -13,6 +13,7 @@
 #include "core/network.h"
 #include "core/queue.h"
 #include "core/rows.h"
+#include "core/services.h"
 #include "core/session.h"
 #include "core/text.h"
 #include "core/vault.h"
@@ -80,6 +81,10 @@ static bool copy_options(struct gateway *gateway, const struct core_options *opt
             options->directory);
     text_copy(gateway->directory, sizeof gateway->directory, options->directory);
     text_copy(gateway->node_name, sizeof gateway->node_name, options->node_name);
+    text_copy(gateway->mail_forward, sizeof gateway->mail_forward,
+              options->mail_forward != NULL ? options->mail_forward : "");
+    text_copy(gateway->mail_maildir, sizeof gateway->mail_maildir,
+              options->mail_maildir != NULL ? options->mail_maildir : "");
     gateway->friend_options = options->friends;
     if (options->friends.dns != NULL) {
         text_copy(gateway->friend_dns, sizeof gateway->friend_dns, options->friends.dns);
@@ -131,6 +136,7 @@ static void free_memory(struct gateway *gateway)
         buffer_free(&entry->key_block);
         free(entry);
     }
+    services_free(gateway);
     throttle_free(&gateway->throttle);
     free_node(gateway);
     router_free(gateway->router);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-#include <openssl/evp.h>
+#include "core/login.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "core/app_passwords.h"
 #include "core/commands.h"
 #include "core/password.h"
@@ -24,37 +24,47 @@ struct login {
     struct login *prev, *next;
 };
 
+struct gateway_session *login_refuse(struct error **error)
+{
+    error_set(error, ERROR_DENIED,
+              "wrong account or password; app passwords are made with retrogatectl app-password new");
+    return NULL;
+}
+
+struct gateway_session *login_pause(uint64_t pause_ms, struct error **error)
+{
+    error_set(error, ERROR_LIMIT, "too many failed log-ins; wait %llu s and try again",
+              (unsigned long long)(pause_ms / 1000 + 1));
+    return NULL;
+}
+
+struct gateway_session *login_enter(struct account *account, const char *scope, int64_t app_password,
+                                    struct error **error)
+{
+    struct gateway_session *session = NULL;
+    if (account->gateway->phase == NODE_CLOSING)
+        error_set(error, ERROR_UNAVAILABLE, "the gateway is stopping");
+    else if (!account->unlocked)
+        error_set(error, ERROR_LOCKED, "the vault is locked; the operator must run retrogatectl unlock");
+    else if ((session = session_new(account->gateway, account, scope)) == NULL)
+        error_set(error, ERROR_INTERNAL, "out of memory");
+    else
+        session->app_password = app_password;
+    return session;
+}
+
 /* NULL with login->error. */
 static struct gateway_session *let_in(struct login *login, bool matches)
 {
-    struct gateway *gateway = login->gateway;
     struct account *account = NULL;
-    HASH_FIND(hh, gateway->accounts, &login->account, sizeof login->account, account);
+    HASH_FIND(hh, login->gateway->accounts, &login->account, sizeof login->account, account);
     if (login->error != NULL)
         return NULL;
-    if (gateway->phase == NODE_CLOSING) {
-        error_set(&login->error, ERROR_UNAVAILABLE, "the gateway is stopping");
-        return NULL;
-    }
     /* It may have been revoked meanwhile. */
     if (account != NULL && login->app_password != 0)
         matches = app_password_find(account, login->app_password) != NULL;
-    if (!matches || account == NULL) {
-        error_set(&login->error, ERROR_DENIED,
-                  "wrong account or password; app passwords are made with retrogatectl app-password new");
-        return NULL;
-    }
-    if (!account->unlocked) {
-        error_set(&login->error, ERROR_LOCKED,
-                  "the vault is locked; the operator must run retrogatectl unlock");
-        return NULL;
-    }
-    struct gateway_session *session = session_new(gateway, account, login->scope);
-    if (session == NULL)
-        error_set(&login->error, ERROR_INTERNAL, "out of memory");
-    else
-        session->app_password = login->app_password;
-    return session;
+    return matches && account != NULL ? login_enter(account, login->scope, login->app_password, &login->error)
+                                      : login_refuse(&login->error);
 }
 
 static void answer(void *arg, const char *hash, bool matches)
@@ -136,8 +146,7 @@ uint64_t gateway_login(struct gateway *gateway, const struct gateway_login *want
         known ? 0 : throttle_begin(&gateway->throttle, login->throttle_key, uv_now(gateway->loop));
     login->counted = !known && pause == 0;
     if (pause > 0)
-        error_set(&login->error, ERROR_LIMIT, "too many failed log-ins; wait %llu s and try again",
-                  (unsigned long long)(pause / 1000 + 1));
+        login_pause(pause, &login->error);
     return login->ticket;
 }
 

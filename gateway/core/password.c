@@ -3,13 +3,8 @@
 
 #include <crypt.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "wire/radix64.h"
-
-enum { SCRAM_ITERATIONS = 4096 };
 
 struct work {
     uv_work_t request;
@@ -129,30 +124,4 @@ void app_password_sha256(uint8_t out[32], const char *password)
     size_t size = normalise(plain, sizeof plain, password);
     EVP_Digest(plain, size, out, NULL, EVP_sha256(), NULL);
     OPENSSL_cleanse(plain, sizeof plain);
-}
-
-bool app_password_scram(char *out, size_t size, const char *password, const struct random_source *random)
-{
-    uint8_t salt[16], salted[32], client[32], stored[32], server[32];
-    random->fill(random->state, salt, sizeof salt);
-    unsigned length;
-    /* SCRAM compares what the client types: the password as it was shown. */
-    bool good =
-        PKCS5_PBKDF2_HMAC(password, (int)strlen(password), salt, sizeof salt, SCRAM_ITERATIONS, EVP_sha256(),
-                          sizeof salted, salted) == 1 &&
-        HMAC(EVP_sha256(), salted, sizeof salted, (const uint8_t *)"Client Key", 10, client, &length) !=
-            NULL &&
-        EVP_Digest(client, sizeof client, stored, NULL, EVP_sha256(), NULL) == 1 &&
-        HMAC(EVP_sha256(), salted, sizeof salted, (const uint8_t *)"Server Key", 10, server, &length) != NULL;
-    struct buffer text = buffer_make(size - 1);
-    good = good && buffer_printf(&text, "SCRAM-SHA-256$%d:", SCRAM_ITERATIONS) &&
-           radix64_encode(&text, bytes_of(salt, sizeof salt)) && buffer_append_string(&text, "$") &&
-           radix64_encode(&text, bytes_of(stored, sizeof stored)) && buffer_append_string(&text, ":") &&
-           radix64_encode(&text, bytes_of(server, sizeof server));
-    if (good)
-        memcpy(out, buffer_string(&text), buffer_size(&text) + 1);
-    buffer_free(&text);
-    OPENSSL_cleanse(salted, sizeof salted);
-    OPENSSL_cleanse(client, sizeof client);
-    return good;
 }

@@ -19,7 +19,5 @@ bool password_check(struct gateway *gateway, const char *password, const char *h
 void password_make(const struct random_source *random, char out[48]);
 /* What is compared of an app password: SHA-256 of it without dashes and spaces, lower case. */
 void app_password_sha256(uint8_t out[32], const char *password);
-/* RFC 5803: "SCRAM-SHA-256$4096:<salt>$<stored key>:<server key>", all base64. */
-bool app_password_scram(char *out, size_t size, const char *password, const struct random_source *random);
 
 #endif

@@ -8,7 +8,7 @@
 #include "core/text.h"
 #include "core/write.h"
 
-struct gateway_session *session_new(struct gateway *gateway, struct account *account, const char *scope)
+static struct gateway_session *make(struct gateway *gateway, struct account *account, const char *scope)
 {
     struct gateway_session *session = calloc(1, sizeof *session);
     if (session == NULL)
@@ -17,11 +17,25 @@ struct gateway_session *session_new(struct gateway *gateway, struct account *acc
     session->account = account;
     text_copy(session->scope, sizeof session->scope, scope);
     DL_APPEND(gateway->sessions, session);
-    if (account != NULL) {
+    if (account != NULL)
         session->told = change_visible(account);
-        if (account->sessions++ == 0)
-            conversations_interest(account);
-    }
+    return session;
+}
+
+struct gateway_session *session_new(struct gateway *gateway, struct account *account, const char *scope)
+{
+    struct gateway_session *session = make(gateway, account, scope);
+    if (session != NULL && account != NULL && account->sessions++ == 0)
+        conversations_interest(account);
+    return session;
+}
+
+struct gateway_session *session_new_service(struct gateway *gateway, struct account *account,
+                                            const char *scope)
+{
+    struct gateway_session *session = make(gateway, account, scope);
+    if (session != NULL)
+        session->service = true;
     return session;
 }
 
@@ -63,7 +77,7 @@ void gateway_logout(struct gateway_session *session)
     session->events = NULL;
     session->gone = true; /* freed at the end of the turn: somebody may be walking the list */
     gateway->sessions_gone = true;
-    if (account != NULL && --account->sessions == 0)
+    if (account != NULL && !session->service && --account->sessions == 0)
         conversations_interest(account);
 }
 

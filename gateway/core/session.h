@@ -16,6 +16,7 @@ struct gateway_session {
     unsigned call_count;
     int64_t told; /* the visible change at the last `more` */
     bool dirty, watching, gone;
+    bool service; /* of the gateway itself, not of somebody who looks */
     int64_t app_password; /* the log-in came with this one; 0: with the account's password */
     struct gateway_session *prev, *next;
 };
@@ -37,6 +38,8 @@ struct call {
 };
 
 struct gateway_session *session_new(struct gateway *gateway, struct account *account, const char *scope);
+struct gateway_session *session_new_service(struct gateway *gateway, struct account *account,
+                                            const char *scope);
 void session_end(struct gateway_session *session, const char *reason);
 /* Ends the sessions of an account, all of them (0) or those logged in with one app password. */
 void sessions_end(struct account *account, int64_t app_password, const char *reason);

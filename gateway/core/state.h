@@ -267,6 +267,7 @@ struct gateway {
     /* options */
     char directory[128];
     char node_name[NAME_SIZE];
+    char mail_forward[256], mail_maildir[256]; /* "": none */
     struct friends_options friend_options;
     char friend_dns[256], friend_proxy[256];
     bool typing_default;
@@ -299,6 +300,8 @@ struct gateway {
     uv_timer_t router_timer;
     uint64_t router_due;
 
+    struct account_listener *account_listeners;
+    unsigned account_tellings; /* under way */
     struct gateway_session *sessions;
     bool sessions_gone;    /* some in the list are */
     struct call *finished; /* answered calls, told at the end of the turn */

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "core/conversations.h"
+#include "core/services.h"
 
 static bool read_key(int file, uint8_t key[VAULT_KEY_SIZE])
 {
@@ -98,9 +99,15 @@ bool vault_unlock(struct gateway *gateway, const uint8_t key[VAULT_KEY_SIZE], st
     }
     if (key != gateway->vault_key)
         memcpy(gateway->vault_key, key, VAULT_KEY_SIZE);
+    bool was_open = gateway->vault_open;
     gateway->vault_open = true;
     HASH_ITER(hh, gateway->accounts, account, next)
     account_start_routes(account);
+    HASH_ITER(hh, gateway->accounts, account, next)
+    {
+        if (!was_open)
+            services_account_ready(account);
+    }
     return true;
 }
 
