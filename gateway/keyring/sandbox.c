@@ -62,8 +62,8 @@ static bool limit(int resource, rlim_t most)
 static bool set_limits(void)
 {
     bool good = limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, 16 << 20) && limit(RLIMIT_NOFILE, 256);
-#ifndef __SANITIZE_ADDRESS__ /* its shadow memory is larger than any limit */
-    good = good && limit(RLIMIT_AS, (rlim_t)1 << 30);
+#ifndef __SANITIZE_ADDRESS__                            /* its shadow memory is larger than any limit */
+    good = good && limit(RLIMIT_AS, (rlim_t)512 << 20); /* a post of 40 MiB stands four times in memory */
 #endif
     return good;
 }
