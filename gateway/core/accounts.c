@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "core/account_posts.h"
 #include "core/avatars.h"
 #include "core/changes.h"
 #include "core/commands.h"
@@ -12,6 +13,7 @@
 #include "core/conversations.h"
 #include "core/image.h"
 #include "core/password.h"
+#include "core/posts.h"
 #include "core/rows.h"
 #include "core/services.h"
 #include "core/text.h"
@@ -61,6 +63,7 @@ void account_free(struct account *account)
         contact_free(contact);
     }
     ring_clear(account);
+    posts_account_free(account);
     OPENSSL_cleanse(account->key, sizeof account->key);
     buffer_free(&account->passphrase);
     buffer_free(&account->key_block);
@@ -241,10 +244,12 @@ bool do_account_add(struct call *call, struct error **error)
     account->change = account->last_change = account->ring_floor = 1;
     account->reserved_change = CHANGE_BLOCK;
     account->avatar = buffer_make(CHAT_AVATAR_LIMIT);
+    posts_settings_default(&account->posts.settings);
     /* The first account is its gateway's operator: most gateways have one person. */
     bool first = gateway->accounts == NULL && gateway->accounts_coming == 0;
     account->is_operator = arg_has(call, "operator") ? arg_true(call, "operator") : first;
     account->typing = gateway->typing_default;
+    posts_settings_default(&account->posts.settings);
     text_copy(account->name, sizeof account->name, name);
     text_copy(account->person, sizeof account->person, person != NULL ? person : name);
     if (password == NULL) {
@@ -292,6 +297,7 @@ bool do_account_show(struct call *call, struct error **error)
 struct setting {
     struct call *call;
     bool typing, is_operator;
+    struct post_settings posts;
     struct buffer avatar;
     char state_text[256];
     char *password;
@@ -329,6 +335,7 @@ static void account_changed(void *arg, const struct error *error)
     } else {
         account->typing = setting->typing;
         account->is_operator = setting->is_operator;
+        account->posts.settings = setting->posts;
         struct buffer before = account->avatar;
         account->avatar = setting->avatar;
         avatar_name_own(account);
@@ -340,6 +347,7 @@ static void account_changed(void *arg, const struct error *error)
         account->change = setting->change;
         ring_put(account, account->change, "account", json_of_account(account));
         tell_chats(account);
+        post_in_changed(account);
         buffer_free(&before); /* the chats held it until now */
         call_done(setting->call, json_of_account(account));
     }
@@ -363,6 +371,7 @@ static bool setting_commit(struct setting *setting, struct error **error)
     struct account changed = *account;
     changed.typing = setting->typing;
     changed.is_operator = setting->is_operator;
+    changed.posts.settings = setting->posts;
     changed.avatar = setting->avatar;
     memcpy(changed.state_text, setting->state_text, sizeof changed.state_text);
     if (setting->password != NULL)
@@ -380,6 +389,7 @@ static struct setting *setting_new(struct call *call)
     setting->call = call;
     setting->typing = call->account->typing;
     setting->is_operator = call->account->is_operator;
+    setting->posts = call->account->posts.settings;
     setting->avatar = buffer_make(CHAT_AVATAR_LIMIT);
     buffer_append_bytes(&setting->avatar, buffer_view(&call->account->avatar));
     memcpy(setting->state_text, call->account->state_text, sizeof setting->state_text);
@@ -411,6 +421,7 @@ bool do_account_set(struct call *call, struct error **error)
         text_copy(setting->state_text, sizeof setting->state_text, arg_text(call, "state_text"));
     if (good && arg_has(call, "avatar"))
         good = take_avatar(setting, arg_text(call, "avatar"), error);
+    good = good && post_settings_take(&setting->posts, call, error);
     good = good && setting_commit(setting, error);
     if (!good && setting != NULL) {
         buffer_free(&setting->avatar);
@@ -513,6 +524,7 @@ static void account_removed(void *arg, const struct error *error)
         DL_FOREACH(conversation->routes, route)
         route_end(route);
     }
+    posts_account_gone(account);
     sessions_end(account, 0, "the account was removed");
     account->removed = true;
     account->unlocked = false;

@@ -6,6 +6,7 @@
 
 #include "core/commands.h"
 #include "core/conversations.h"
+#include "core/post_rows.h"
 #include "core/write.h"
 #include "wire/utf8.h"
 
@@ -98,16 +99,23 @@ static struct ring_entry *find_line(struct account *account, int64_t seq)
     return NULL;
 }
 
+/* The member that an object is known by. */
+static const char *key_of(const char *kind)
+{
+    return strcmp(kind, "post") == 0 ? "seq" : "id";
+}
+
 /* An object shows only under its last number. */
 static void replace_older(struct account *account, const char *kind, const json_t *object)
 {
-    const json_t *id = json_object_get(object, "id");
+    const char *key = key_of(kind);
+    const json_t *id = json_object_get(object, key);
     for (size_t i = 0; i < RING_SIZE; i++) {
         struct ring_entry *entry = &account->ring[i];
         if (entry->line != NULL || entry->value == NULL)
             continue;
         const json_t *other = json_object_get(entry->value, kind);
-        if (other != NULL && json_equal(json_object_get(other, "id"), id))
+        if (other != NULL && json_equal(json_object_get(other, key), id))
             forget_entry(account, entry);
     }
 }
@@ -138,6 +146,18 @@ const struct kept_line *ring_line(struct account *account, int64_t seq)
 {
     const struct ring_entry *entry = find_line(account, seq);
     return entry != NULL ? entry->line : NULL;
+}
+
+const json_t *ring_post(const struct account *account, int64_t seq)
+{
+    for (size_t i = 0; i < RING_SIZE; i++) {
+        const struct ring_entry *entry = &account->ring[i];
+        const json_t *post =
+            entry->line == NULL && entry->value != NULL ? json_object_get(entry->value, "post") : NULL;
+        if (post != NULL && json_integer_value(json_object_get(post, "seq")) == seq)
+            return post;
+    }
+    return NULL;
 }
 
 void ring_forget_before(struct account *account, int64_t change)
@@ -184,6 +204,8 @@ struct pull {
     json_t *lines; /* history */
     struct pulled *entries;
     size_t count, room;
+    size_t posts;      /* read, and */
+    int64_t last_post; /* the change of the last of them */
     bool full, reversed, failed;
 };
 
@@ -242,6 +264,9 @@ static void pull_answer(struct pull *pull)
     }
     if (pull->count > 0) /* without entries there is no array */
         qsort(pull->entries, pull->count, sizeof *pull->entries, by_change);
+    /* Lines that were read before it was known how far the posts go. */
+    while (pull->count > 0 && pull->entries[pull->count - 1].change > pull->upto)
+        json_decref(pull->entries[--pull->count].value);
     size_t shown = fitting(pull);
     bool more = shown < pull->count || pull->full;
     /* When lines were cut, what lies behind the last of them has not been read. */
@@ -288,6 +313,38 @@ static void pull_line(void *arg, const struct line_row *row)
     pull_add(pull, row->change, "line", json_of_line(pull->account, row));
 }
 
+static void pull_post(void *arg, const struct post_row *row, const struct delivery_row *deliveries,
+                      size_t count)
+{
+    struct pull *pull = arg;
+    pull->posts++;
+    pull->last_post = row->change;
+    pull_add(pull, row->change, "post", json_of_post(pull->account, row, deliveries, count));
+}
+
+/* A source that gave as many as were asked for may have more behind its last. */
+static void pull_limit(struct pull *pull, size_t given, int64_t last)
+{
+    if (given < pull->max)
+        return;
+    pull->full = true;
+    if (last < pull->upto)
+        pull->upto = last;
+}
+
+static void pull_posts_done(void *arg, const struct error *error)
+{
+    struct pull *pull = arg;
+    if (error != NULL) {
+        call_fail_copy(pull->call, error);
+        pull_free(pull);
+        return;
+    }
+    pull_limit(pull, pull->posts, pull->last_post);
+    store_gone(pull->account->gateway->store, pull->account->id, pull->after, pull_gone, pull_gone_done,
+               pull);
+}
+
 static void pull_lines_done(void *arg, const struct error *error)
 {
     struct pull *pull = arg;
@@ -296,12 +353,10 @@ static void pull_lines_done(void *arg, const struct error *error)
         pull_free(pull);
         return;
     }
-    if (pull->count >= pull->max) {
-        pull->full = true;
-        pull->upto = pull->entries[pull->count - 1].change;
-    }
-    store_gone(pull->account->gateway->store, pull->account->id, pull->after, pull_gone, pull_gone_done,
-               pull);
+    if (pull->count > 0)
+        pull_limit(pull, pull->count, pull->entries[pull->count - 1].change);
+    store_posts_changed(pull->account->gateway->store, pull->account->id, pull->after, pull->max, pull_post,
+                        pull_posts_done, pull);
 }
 
 /* Entries of the ring with change in (after, upto], in any order: numbers arrive slightly out of it. */

@@ -24,7 +24,9 @@ void ring_put(struct account *account, int64_t change, const char *kind, json_t 
 void ring_put_line(struct account *account, struct kept_line *line);
 /* The remembered line, so that a change of its delivery need not read it; NULL: not remembered. */
 const struct kept_line *ring_line(struct account *account, int64_t seq);
-/* A change of a line that is not remembered: clients below it read from the store. */
+/* The remembered JSON of a post, borrowed; NULL: not remembered. */
+const json_t *ring_post(const struct account *account, int64_t seq);
+/* A change of a line or post that is not remembered: clients below it read from the store. */
 void ring_forget_before(struct account *account, int64_t change);
 void ring_clear(struct account *account);
 

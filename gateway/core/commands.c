@@ -10,8 +10,13 @@
 #include "core/contacts.h"
 #include "core/invites.h"
 #include "core/network.h"
+#include "core/post_links.h"
+#include "core/post_queue.h"
+#include "core/post_read.h"
+#include "core/post_send.h"
 #include "core/sealing.h"
 #include "core/status.h"
+#include "core/uploads.h"
 #include "core/vault.h"
 #include "core/verbs.h"
 
@@ -33,7 +38,9 @@ static const struct command {
      do_account_add},
     {"account.list", OPERATOR, "", do_account_list},
     {"account.show", ACCOUNT, "", do_account_show},
-    {"account.set", ACCOUNT, "typing:b? avatar:s? state_text:s? operator:b?", do_account_set},
+    {"account.set", ACCOUNT,
+     "typing:b? avatar:s? state_text:s? universal:b? wait:i? limit:i? strangers:i? forward:s? operator:b?",
+     do_account_set},
     {"account.password", ACCOUNT, "password:s old:s?", do_account_password},
     {"account.remove", OPERATOR, "account:s sure:b", do_account_remove},
     {"app_password.new", ACCOUNT, "label:s scope:s? idle:i?", do_app_password_new},
@@ -73,6 +80,28 @@ static const struct command {
     {"blob", ACCOUNT, "blob:s offset:i? size:i?", do_blob},
     {"client.open", ACCOUNT, "name:s", do_client_open},
     {"client.seen", ACCOUNT, "name:s epoch:i change:i seq:i", do_client_seen},
+    {"upload.open", ACCOUNT, "", do_upload_open},
+    {"upload.write", ACCOUNT, "upload:i data:s offset:i", do_upload_write},
+    {"upload.drop", ACCOUNT, "upload:i", do_upload_drop},
+    {"post.address", ACCOUNT, "address:s", do_post_address},
+    {"post.send", ACCOUNT,
+     "to:l message:s? upload:i? subject:s? text:s? cc:l? reply_to:i? attachments:l? sign:b? wait:i? "
+     "notify:l? "
+     "returns:s? envelope:s? lower:l? label:s? once:b?",
+     do_post_send},
+    {"post.list", ACCOUNT, "box:s? before:i? max:i? thread:i?", do_post_list},
+    {"post.show", ACCOUNT, "seq:i", do_post_show},
+    {"post.read", ACCOUNT, "seq:i offset:i? size:i?", do_post_read},
+    {"post.part", ACCOUNT, "seq:i part:i offset:i? size:i?", do_post_part},
+    {"post.flag", ACCOUNT, "seq:i? seqs:l? seen:b? answered:b? flagged:b?", do_post_flag},
+    {"post.delete", ACCOUNT, "seq:i? seqs:l?", do_post_delete},
+    {"post.withdraw", ACCOUNT, "seq:i contact:n?", do_post_withdraw},
+    {"post.resend", ACCOUNT, "seq:i contact:n? lower:b?", do_post_resend},
+    {"post.search", ACCOUNT, "text:s box:s? before:i? max:i?", do_post_search},
+    {"post.link.new", ACCOUNT, "valid:i?", do_post_link_new},
+    {"post.link.list", ACCOUNT, "", do_post_link_list},
+    {"post.link.revoke", ACCOUNT, "link:i", do_post_link_revoke},
+    {"post.link.open", ACCOUNT, "link:s key:s?", do_post_link_open},
     {"verb", ACCOUNT, "text:s", do_verb},
     {"watch", ANYBODY, "on:b", do_watch},
 };

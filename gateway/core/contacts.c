@@ -8,6 +8,7 @@
 #include "core/changes.h"
 #include "core/commands.h"
 #include "core/conversations.h"
+#include "core/post_people.h"
 #include "core/rows.h"
 #include "core/text.h"
 #include "core/write.h"
@@ -130,6 +131,7 @@ static void ensure_stored(void *arg, const struct error *error)
         return;
     }
     ensure->contact = NULL;
+    people_changed(ensure->account);
     ring_put(ensure->account, contact->change, "contact", json_of_contact(contact));
     ensure_end(ensure, contact, NULL);
 }
@@ -304,6 +306,7 @@ void contact_free(struct contact *contact)
 {
     if (contact->coming != NULL)
         conversation_free(contact->coming);
+    posts_contact_free(contact);
     buffer_free(&contact->key_block);
     free(contact);
 }
@@ -377,6 +380,7 @@ static void contact_changed(void *arg, const struct error *error)
     }
     contact->naming = work->naming;
     contact->change = work->change;
+    people_changed(contact->account);
     ring_put(contact->account, contact->change, "contact", json_of_contact(contact));
     if (contact->conversation != NULL) {
         conversation_changed(contact->conversation);
@@ -443,6 +447,7 @@ static void contact_removed(void *arg, const struct error *error)
     struct account *account = contact->account;
     if (error != NULL) {
         contact->leaving = false;
+        posts_contact_stays(contact);
         call_fail_copy(work->call, error);
         free(work);
         return;
@@ -458,7 +463,9 @@ static void contact_removed(void *arg, const struct error *error)
     }
     if (contact->conversation != NULL)
         remove_conversation(contact->conversation);
+    posts_contact_gone(contact);
     HASH_DELETE(hh, account->contacts, contact);
+    people_changed(account);
     contact->next_grave = account->gateway->contact_graves;
     account->gateway->contact_graves = contact;
     ring_forget_before(account, work->change);
@@ -478,6 +485,9 @@ bool do_contact_remove(struct call *call, struct error **error)
     if (contact->offers > 0)
         return error_set(error, ERROR_UNAVAILABLE,
                          "an invite of this contact is being stored; try again in a moment");
+    if (contact->posting > 0)
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "a post to this contact is being stored; try again in a moment");
     struct contact_write *work = calloc(1, sizeof *work);
     struct write *write = work != NULL ? write_begin(call->gateway, call->account) : NULL;
     if (write == NULL) {
@@ -486,6 +496,7 @@ bool do_contact_remove(struct call *call, struct error **error)
     }
     int64_t account = call->account->id;
     contact->leaving = true;
+    posts_contact_leaving(contact, write);
     if (contact->conversation != NULL)
         store_remove(write->batch, account, "conversation", contact->conversation->id, write_change(write));
     struct invite *invite, *next;

@@ -21,6 +21,7 @@ struct core_options {
     bool vault_key_create;      /* make the file when it does not exist */
     struct friends_options friends;
     struct router_options router;
+    const char *mail_domain; /* of addresses; NULL: "distant.alt" */
     unsigned typing_default; /* new accounts send typing notices */
 };
 

@@ -11,12 +11,17 @@
 #include "core/invites.h"
 #include "core/local.h"
 #include "core/network.h"
+#include "core/post_read.h"
+#include "core/post_in.h"
+#include "core/post_out.h"
 #include "core/queue.h"
 #include "core/rows.h"
 #include "core/services.h"
 #include "core/session.h"
 #include "core/text.h"
+#include "core/uploads.h"
 #include "core/vault.h"
+#include "mime/mime.h"
 
 static const uint64_t MINUTE_MS = 60000;
 
@@ -54,7 +59,10 @@ static void each_minute(uv_timer_t *timer)
     struct gateway *gateway = timer->data;
     invites_expire(gateway);
     app_passwords_sweep(gateway);
+    uploads_sweep(gateway);
+    posts_minute(gateway);
     queues_flush(gateway);
+    posts_in_minute(gateway);
     local_meet_all(gateway);
     conversations_drain(gateway);
     sweep(gateway);
@@ -96,6 +104,8 @@ static bool copy_options(struct gateway *gateway, const struct core_options *opt
     }
     gateway->friend_options.version = "retrogate " RETROGATE_VERSION;
     gateway->typing_default = options->typing_default;
+    text_copy(gateway->mail_domain, sizeof gateway->mail_domain,
+              options->mail_domain != NULL ? options->mail_domain : "distant.alt");
     return true;
 }
 
@@ -136,6 +146,7 @@ static void free_memory(struct gateway *gateway)
         buffer_free(&entry->key_block);
         free(entry);
     }
+    part_cache_free(gateway);
     services_free(gateway);
     throttle_free(&gateway->throttle);
     free_node(gateway);
@@ -174,7 +185,7 @@ struct gateway *gateway_open(uv_loop_t *loop, const struct core_options *options
     snprintf(keys, sizeof keys, "%s/keys", options->directory);
     const struct keyring_options keyring_options = {
         .program = options->keyring_program, .directory = keys, .workers = options->keyring_workers};
-    bool good = copy_options(gateway, options, error);
+    bool good = copy_options(gateway, options, error) && mime_start(error);
     if (good && (gateway->tools.classic == NULL || gateway->tools.sealed == NULL || gateway->router == NULL))
         good = error_set(error, ERROR_INTERNAL, "out of memory");
     good = good && load(gateway, error);
@@ -202,7 +213,9 @@ struct gateway *gateway_open(uv_loop_t *loop, const struct core_options *options
         return NULL;
     }
     queues_claim(gateway);
+    posts_in_start(gateway);
     invites_expire(gateway);
+    posts_start(gateway);
     network_start(gateway);
     return gateway;
 }
@@ -289,6 +302,8 @@ void gateway_close(struct gateway *gateway, void (*closed)(void *arg), void *arg
     gateway->closed_arg = arg;
     sessions_end_all(gateway, "the gateway is stopping");
     routes_leave(gateway);
+    posts_out_close(gateway);
+    posts_in_close(gateway);
     if (gateway->friends != NULL)
         friends_close(gateway->friends, links_closed, gateway);
     else

@@ -52,7 +52,8 @@ struct owned_hash {
     bool active;                /* the owner asked for it */
     struct local_tunnel *local; /* to another account of this gateway; NULL: none */
     struct hash_owner *owner;
-    int64_t tag;                    /* the owner's own */
+    struct route *route; /* a private one of posts: whose */
+    uint64_t day;        /* the owner's own */
     struct owned_hash *prev, *next; /* of the owner */
     UT_hash_handle hh;
 };

@@ -221,14 +221,6 @@ static void offer_store(struct offer *offer)
     write_commit(write, offer_stored, offer);
 }
 
-static struct keyring_secret secret_of(const struct account *account, char home[24])
-{
-    snprintf(home, 24, "%lld", (long long)account->id);
-    struct keyring_secret secret = {.home = home, .passphrase = buffer_view(&account->passphrase)};
-    memcpy(secret.fingerprint, account->fingerprint, sizeof secret.fingerprint);
-    return secret;
-}
-
 static bool usable(const struct account *account, struct error **error)
 {
     return account->unlocked ||
@@ -309,8 +301,8 @@ static void invite_for(struct offer *offer, struct contact *contact)
 {
     struct account *account = offer->account;
     const struct random_source *random = account->gateway->random;
-    char home[24];
-    struct keyring_secret secret = secret_of(account, home);
+    char home[VAULT_HOME_SIZE];
+    struct keyring_secret secret = vault_secret(account, home);
     struct keyring_invite invite = {
         .expires = offer->invite->expires / 1000,
         .addressee = buffer_view(&contact->key_block),
@@ -498,8 +490,8 @@ static void invite_opened(void *arg, const struct keyring_answer *answer)
 static void decrypt(struct offer *offer, struct contact *inviter)
 {
     struct account *account = offer->account;
-    char home[24];
-    struct keyring_secret secret = secret_of(account, home);
+    char home[VAULT_HOME_SIZE];
+    struct keyring_secret secret = vault_secret(account, home);
     struct bytes key = inviter != NULL ? buffer_view(&inviter->key_block) : bytes_of(NULL, 0);
     offer->contact = inviter;
     if (keyring_invite_open(account->gateway->keyring, &secret, buffer_view(&offer->blob), key, invite_opened,

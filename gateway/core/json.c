@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "core/account_posts.h"
 #include "core/changes.h"
 
 #include <string.h>
@@ -6,6 +7,7 @@
 #include "base/address.h"
 #include "core/conversations.h"
 #include "core/invites.h"
+#include "core/posts.h"
 #include "core/write.h"
 
 static json_t *fingerprint_json(const uint8_t fingerprint[20])
@@ -28,26 +30,30 @@ int64_t newest_line(const struct account *account)
         if (conversation->last_seq > newest)
             newest = conversation->last_seq;
     }
-    return newest;
+    return account->posts.last_seq > newest ? account->posts.last_seq : newest;
 }
 
 json_t *json_of_account(const struct account *account)
 {
-    return json_pack("{s:I,s:s,s:o,s:b,s:b,s:o,s:s,s:b,s:I,s:I,s:I,s:I,s:I}", "id", (json_int_t)account->id,
-                     "name", account->name, "fingerprint", fingerprint_json(account->fingerprint), "operator",
-                     account->is_operator, "typing", account->typing, "avatar", blob_json(account->avatar_id),
-                     "state_text", account->state_text, "key_ready", account->unlocked, "epoch",
-                     (json_int_t)account->epoch, "seq", (json_int_t)newest_line(account), "change",
-                     (json_int_t)change_visible(account), "created", (json_int_t)account->created,
-                     "last_change", (json_int_t)account->change);
+    return json_pack("{s:I,s:s,s:o,s:b,s:b,s:o,s:s,s:b,s:o,s:I,s:I,s:I,s:I,s:I}", "id",
+                     (json_int_t)account->id, "name", account->name, "fingerprint",
+                     fingerprint_json(account->fingerprint), "operator", account->is_operator, "typing",
+                     account->typing, "avatar", blob_json(account->avatar_id), "state_text",
+                     account->state_text, "key_ready", account->unlocked, "posts",
+                     json_of_post_settings(account), "epoch", (json_int_t)account->epoch, "seq",
+                     (json_int_t)newest_line(account), "change", (json_int_t)change_visible(account),
+                     "created", (json_int_t)account->created, "last_change", (json_int_t)account->change);
 }
 
 json_t *json_of_contact(const struct contact *contact)
 {
-    return json_pack("{s:I,s:s,s:s,s:o,s:s,s:o,s:I,s:I}", "id", (json_int_t)contact->id, "handle",
+    char address[HANDLE_SIZE + sizeof contact->account->gateway->mail_domain];
+    snprintf(address, sizeof address, "%s@%s", contact->naming.handle,
+             contact->account->gateway->mail_domain);
+    return json_pack("{s:I,s:s,s:s,s:o,s:s,s:s,s:s,s:s,s:o,s:I,s:I}", "id", (json_int_t)contact->id, "handle",
                      contact->naming.handle, "name", contact->naming.name, "fingerprint",
-                     fingerprint_json(contact->fingerprint), "presence", contact->naming.presence,
-                     "conversation",
+                     fingerprint_json(contact->fingerprint), "presence", contact->naming.presence, "address",
+                     address, "posts", posts_word(contact), "way", post_out_way(contact), "conversation",
                      contact->conversation != NULL ? json_integer(contact->conversation->id) : json_null(),
                      "created", (json_int_t)contact->created, "change", (json_int_t)contact->change);
 }

@@ -20,22 +20,30 @@ extern const int64_t posts_queued_bytes; /* of messages with queued deliveries o
 
 /* One post to one contact, queued. It is in contact->deliveries, in the order of sending, while it waits. */
 struct post_delivery {
-    struct contact *contact;
-    int64_t seq; /* of the post, in the account's log */
+    struct account *account;
+    struct contact *contact; /* NULL: oneself, or the gateway */
+    int64_t seq;             /* of the post, in the account's log */
     uint8_t message_id[POST_ID_SIZE];
     char address[POST_ADDRESS_SIZE];
+    char state[16];                /* queued, not-confirmed, delivered, failed: as it was written last */
     char protection[8], level[12]; /* words of api.md, as far as is known */
     char reason[256];
     int64_t until, since, due, warned; /* as in the row; due: not tried before */
     int64_t time;                      /* of the post, Unix ms */
     int64_t size;
-    bool lowered; /* its person lets it go as a classic post also to a contact that takes sealed ones */
+    int64_t share; /* of the size, as the account's bound counts it */
+    bool lowered;  /* its person lets it go as a classic post also to a contact that takes sealed ones */
     bool sign;
     bool bcc; /* not in the message's fields */
     uint8_t notify;
-    bool taken;   /* by the network side */
-    bool settled; /* a state other than queued is committed, or on its way */
-    bool gone;    /* forgotten; freed when nothing of the desk speaks of it any more */
+    bool taken; /* by the network side */
+    /* the desk's */
+    bool listed;    /* in contact->deliveries */
+    bool forgotten; /* the network side was told so */
+    bool ending;    /* its end is being stored, for: */
+    char end_reason[128];
+    int64_t change;    /* of a commit under way */
+    unsigned settling; /* commits of the network side under way */
     unsigned pins;
     struct post_delivery *prev, *next;
 };
@@ -163,10 +171,21 @@ void post_in_account_gone(struct account *account);
 void posts_minute(struct gateway *gateway);
 /* After the start: what was loaded is to be sent. */
 void posts_start(struct gateway *gateway);
-/* Withdraws what waits for a contact that is being removed: rows into this write, the memory after it. */
+/* Withdraws what waits for a contact that is being removed: rows into this write, the memory after it; or it
+ * stays, because the write failed. */
 struct write;
 void posts_contact_leaving(struct contact *contact, struct write *write);
 void posts_contact_gone(struct contact *contact);
+void posts_contact_stays(struct contact *contact);
+/* The account was removed: nothing of it waits any more. */
+void posts_account_gone(struct account *account);
 void posts_account_free(struct account *account);
+void posts_contact_free(struct contact *contact);
+void posts_settings_default(struct post_settings *settings);
+/* How posts reach the contact, as a word of api.md. */
+const char *posts_word(const struct contact *contact);
+/* From rows, at the start. False without memory. */
+bool posts_load_delivery(struct account *account, const struct delivery_row *row);
+bool posts_load_locked(struct account *account, const struct post_row *row);
 
 #endif

@@ -10,6 +10,7 @@
 #include "core/invites.h"
 #include "core/lines.h"
 #include "core/numbers.h"
+#include "core/post_in.h"
 #include "core/queue.h"
 #include "core/rows.h"
 #include "core/sealing.h"
@@ -146,6 +147,7 @@ bool route_start(struct route *route)
     route->salt_count = route->salt_room = 0;
     route->wanted = false;
     route->unsettled |= route->parting != 0 && !route->settled;
+    post_in_route(route);
     chat_set_avatar(route->chat, buffer_view(&account->avatar), NULL);
     chat_set_state_text(route->chat, bytes_of_string(account->state_text));
     route_mark_dirty(route);
@@ -159,6 +161,7 @@ void route_stop(struct route *route)
     owner_stop(&route->owner);
     chat_free(route->chat);
     route->chat = NULL;
+    post_in_route(route);
 }
 
 void route_save(const struct route *route)
@@ -223,6 +226,7 @@ void route_close(struct route *route, int64_t at)
         return;
     }
     route->parting = at;
+    post_in_route(route);
     if (route->chat != NULL)
         chat_close(route->chat, now_ms(gateway_of(route)), wall_s());
     queue_unsaid_fail(route);

@@ -6,8 +6,11 @@
 #include <string.h>
 
 #include "base/address.h"
+#include "core/account_posts.h"
 #include "core/avatars.h"
 #include "core/conversations.h"
+#include "core/post_links.h"
+#include "core/post_people.h"
 #include "core/queue.h"
 #include "core/text.h"
 #include "wire/radix64.h"
@@ -19,9 +22,12 @@ static char *account_settings(const struct account *account)
     struct buffer avatar = buffer_make(CHAT_AVATAR_LIMIT * 2);
     radix64_encode(&avatar, buffer_view(&account->avatar));
     const char *avatar_text = buffer_string(&avatar);
-    json_t *settings =
-        json_pack("{s:b,s:s,s:s,s:s}", "typing", account->typing, "state_text", account->state_text, "person",
-                  account->person, "avatar", avatar_text != NULL ? avatar_text : "");
+    const struct post_settings *posts = &account->posts.settings;
+    json_t *settings = json_pack(
+        "{s:b,s:s,s:s,s:s,s:{s:b,s:I,s:I,s:I,s:s}}", "typing", account->typing, "state_text",
+        account->state_text, "person", account->person, "avatar", avatar_text != NULL ? avatar_text : "",
+        "posts", "universal", posts->universal, "wait", (json_int_t)posts->wait, "limit",
+        (json_int_t)posts->limit, "strangers", (json_int_t)posts->strangers, "forward", posts->forward);
     char *text = settings != NULL ? json_dumps(settings, JSON_COMPACT) : NULL;
     json_decref(settings);
     buffer_free(&avatar);
@@ -59,6 +65,7 @@ void put_contact(struct store_batch *batch, const struct contact *contact)
         .name = contact->naming.name,
         .key_block = buffer_view(&contact->key_block),
         .presence = contact->naming.presence,
+        .posts = posts_word(contact),
         .created = contact->created,
         .change = contact->change,
     };
@@ -279,6 +286,20 @@ static void load_friend(void *arg, const struct friend_row *row)
     loading->failed |= entry->hh.tbl == NULL;
 }
 
+/* What is not there, or is nothing that account.set takes, stays as in a new account. */
+static void load_post_settings(struct post_settings *settings, const json_t *posts)
+{
+    struct post_settings loaded = {.universal = json_is_true(json_object_get(posts, "universal")),
+                                   .wait = json_integer_value(json_object_get(posts, "wait")),
+                                   .limit = json_integer_value(json_object_get(posts, "limit")),
+                                   .strangers =
+                                       (unsigned)json_integer_value(json_object_get(posts, "strangers"))};
+    const char *forward = json_string_value(json_object_get(posts, "forward"));
+    text_copy(loaded.forward, sizeof loaded.forward, forward != NULL ? forward : "");
+    if (post_settings_fit(&loaded, NULL))
+        *settings = loaded;
+}
+
 static void load_settings(struct account *account, const char *text)
 {
     json_t *settings = json_loads(text, 0, NULL);
@@ -290,8 +311,10 @@ static void load_settings(struct account *account, const char *text)
     if (avatar != NULL)
         radix64_decode(&account->avatar, bytes_of_string(avatar));
     avatar_name_own(account);
+    posts_settings_default(&account->posts.settings);
     text_copy(account->state_text, sizeof account->state_text, state_text != NULL ? state_text : "");
     text_copy(account->person, sizeof account->person, person != NULL ? person : account->name);
+    load_post_settings(&account->posts.settings, json_object_get(settings, "posts"));
     json_decref(settings);
 }
 
@@ -321,6 +344,7 @@ static void load_account(void *arg, const struct account_row *row)
      * them is over. */
     account->change = account->last_change = account->reserved_change = account->ring_floor =
         row->last_change + 1;
+    account->posts.last_seq = row->last_seq;
     account->created = row->created;
     account->is_operator = row->is_operator;
     if (row->id > loading->gateway->last_account)
@@ -367,6 +391,8 @@ static void load_contact(void *arg, const struct contact_row *row)
     text_copy(contact->naming.name, sizeof contact->naming.name, row->name);
     text_copy(contact->naming.presence, sizeof contact->naming.presence, row->presence);
     memcpy(contact->fingerprint, row->fingerprint, sizeof contact->fingerprint);
+    contact->posts_sealed = strcmp(row->posts, "sealed") == 0;
+    contact->posts_classic = strcmp(row->posts, "classic") == 0;
     contact->created = row->created;
     contact->change = row->change;
     HASH_ADD(hh, account->contacts, id, sizeof contact->id, contact);
@@ -578,6 +604,44 @@ static void load_salt(void *arg, int64_t id, uint64_t salt)
     last->salts[last->salt_count++] = salt;
 }
 
+static struct contact *contact_of(struct loading *loading, int64_t account_id, int64_t id)
+{
+    struct account *account = account_of(loading, account_id);
+    struct contact *contact = NULL;
+    if (account != NULL)
+        HASH_FIND(hh, account->contacts, &id, sizeof id, contact);
+    return contact;
+}
+
+static void load_post_link(void *arg, const struct post_link_row *row)
+{
+    struct loading *loading = arg;
+    struct account *account = account_of(loading, row->account);
+    loading->failed |= account == NULL || !post_link_loaded(account, row);
+    saw_id(loading->gateway, row->id);
+}
+
+static void load_post_way(void *arg, const struct post_way_row *row)
+{
+    struct loading *loading = arg;
+    struct contact *contact = contact_of(loading, row->account, row->contact);
+    loading->failed |= contact != NULL && !post_way_loaded(contact, row);
+}
+
+static void load_queued_delivery(void *arg, const struct delivery_row *row)
+{
+    struct loading *loading = arg;
+    struct account *account = account_of(loading, row->account);
+    loading->failed |= account == NULL || !posts_load_delivery(account, row);
+}
+
+static void load_locked_post(void *arg, const struct post_row *row)
+{
+    struct loading *loading = arg;
+    struct account *account = account_of(loading, row->account);
+    loading->failed |= account == NULL || !posts_load_locked(account, row);
+}
+
 static void load_highest_id(void *arg, int64_t id)
 {
     struct loading *loading = arg;
@@ -597,6 +661,10 @@ bool load(struct gateway *gateway, struct error **error)
         .route = load_route,
         .invite = load_invite,
         .client = load_client,
+        .post_link = load_post_link,
+        .post_way = load_post_way,
+        .queued_delivery = load_queued_delivery,
+        .locked_post = load_locked_post,
         .queued_line = load_queued_line,
         .sent_line = load_sent_line,
         .salt = load_salt,

@@ -9,12 +9,13 @@
 #include "core/commands.h"
 #include "core/conversations.h"
 #include "core/invites.h"
+#include "core/post_in.h"
 #include "core/queue.h"
 #include "core/rows.h"
 #include "core/vault.h"
 #include "core/write.h"
 
-enum { ROOT_AT = 32, CLAIM_AT = ROOT_AT + SEALED_ROOT_SIZE }; /* in route->keys */
+enum { ROOT_AT = ROUTE_ROOT_AT, CLAIM_AT = ROOT_AT + SEALED_ROOT_SIZE };
 
 static struct gateway *gateway_of(const struct route *route)
 {
@@ -94,6 +95,7 @@ static void root_stored(void *arg, const struct error *error)
                  log_name(&conversation->id, sizeof conversation->id));
         if (route->chat != NULL) {
             chat_root_stored(route->chat, uv_now(gateway_of(route)->loop), clock_wall_ms() / 1000);
+            post_in_route(route);
             route_mark_dirty(route);
         }
         if (!route->ended && !conversation->removed) {
@@ -156,6 +158,7 @@ void sealing_settle(struct route *route)
         forget_invite(route);
     }
     invite_settled(route);
+    post_in_route(route);
 }
 
 static void closing_stored(void *arg, const struct error *error)

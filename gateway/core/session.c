@@ -6,6 +6,7 @@
 
 #include "core/conversations.h"
 #include "core/text.h"
+#include "core/uploads.h"
 #include "core/write.h"
 
 static struct gateway_session *make(struct gateway *gateway, struct account *account, const char *scope)
@@ -75,13 +76,14 @@ void gateway_logout(struct gateway_session *session)
     while (session->calls != NULL)
         call_detach(session->calls);
     session->events = NULL;
+    uploads_forget(gateway, session);
     session->gone = true; /* freed at the end of the turn: somebody may be walking the list */
     gateway->sessions_gone = true;
     if (account != NULL && !session->service && --account->sessions == 0)
         conversations_interest(account);
 }
 
-void session_end(struct gateway_session *session, const char *reason)
+void session_shut(struct gateway_session *session, const char *reason)
 {
     /* The events may call nothing of this session any more, so it is taken down first. */
     const struct gateway_events *events = session->events;
@@ -99,7 +101,7 @@ void sessions_end(struct account *account, int64_t app_password, const char *rea
     {
         if (session->account == account && !session->gone &&
             (app_password == 0 || session->app_password == app_password))
-            session_end(session, reason);
+            session_shut(session, reason);
     }
 }
 
@@ -109,7 +111,7 @@ void sessions_end_all(struct gateway *gateway, const char *reason)
     DL_FOREACH(gateway->sessions, session)
     {
         if (!session->gone)
-            session_end(session, reason);
+            session_shut(session, reason);
     }
 }
 

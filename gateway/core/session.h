@@ -40,7 +40,7 @@ struct call {
 struct gateway_session *session_new(struct gateway *gateway, struct account *account, const char *scope);
 struct gateway_session *session_new_service(struct gateway *gateway, struct account *account,
                                             const char *scope);
-void session_end(struct gateway_session *session, const char *reason);
+void session_shut(struct gateway_session *session, const char *reason);
 /* Ends the sessions of an account, all of them (0) or those logged in with one app password. */
 void sessions_end(struct account *account, int64_t app_password, const char *reason);
 void sessions_end_all(struct gateway *gateway, const char *reason);

@@ -68,6 +68,8 @@ struct route {
     struct voids *voids;          /* numbers of lines that could not be stored */
     struct queued_line *inbox;    /* received under numbers, and not yet given to the store */
     bool storing;                 /* those before are */
+    uint64_t post_day;            /* of which the hashes of posts are served; 0: none */
+    struct owned_hash *post_hashes[3];
     struct route *prev, *next; /* in the conversation, newest last */
 };
 
@@ -143,6 +145,7 @@ struct contact {
     bool leaving;                /* its removal is being stored, or was */
     int64_t created, change;
     bool posts_classic, posts_sealed; /* how posts reach it, as far as is known; sealed is the stronger */
+    unsigned posting;                 /* posts to it being stored */
     struct post_delivery *deliveries; /* queued, in the order of sending */
     struct post_way *post_ways;
     struct post_out *post_out; /* the network side's; NULL: nothing is being sent */
@@ -164,6 +167,7 @@ struct posts {
     struct post_settings settings;
     struct post_link *links;     /* by id */
     struct post_locked *locked;  /* oldest first */
+    struct people *people;       /* who has which address; NULL: to be made anew */
     struct post_saying *sayings; /* posts with labels, being stored */
     struct post_in *in;          /* the network side's; NULL: nothing is served */
     size_t queued;               /* deliveries */
@@ -271,6 +275,7 @@ struct gateway {
     struct friends_options friend_options;
     char friend_dns[256], friend_proxy[256];
     bool typing_default;
+    char mail_domain[128];
 
     /* node */
     enum node_phase phase;
@@ -300,6 +305,9 @@ struct gateway {
     uv_timer_t router_timer;
     uint64_t router_due;
 
+    struct part_cache *part_cache;
+    struct upload *uploads; /* of all sessions */
+    int64_t last_upload;
     struct account_listener *account_listeners;
     unsigned account_tellings; /* under way */
     struct gateway_session *sessions;
@@ -313,6 +321,10 @@ struct gateway {
     uint64_t last_ticket;
     uint64_t items_dropped;
     uint64_t last_local_tunnel;
+    struct post_out *post_line; /* contacts that wait for a place among those with letters in memory */
+    unsigned post_senders;      /* those that have one */
+    size_t post_memory;         /* bytes of their letters */
+    uint64_t last_letter;
     struct conversation *graves;    /* removed; freed when no commit speaks of them */
     struct contact *contact_graves; /* removed; freed at the end */
     struct account *account_graves;

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "core/conversations.h"
+#include "core/post_out.h"
 #include "core/services.h"
 
 static bool read_key(int file, uint8_t key[VAULT_KEY_SIZE])
@@ -102,7 +103,11 @@ bool vault_unlock(struct gateway *gateway, const uint8_t key[VAULT_KEY_SIZE], st
     bool was_open = gateway->vault_open;
     gateway->vault_open = true;
     HASH_ITER(hh, gateway->accounts, account, next)
-    account_start_routes(account);
+    {
+        account_start_routes(account);
+        post_in_unlocked(account);
+        posts_out_wake(account);
+    }
     HASH_ITER(hh, gateway->accounts, account, next)
     {
         if (!was_open)
@@ -150,6 +155,14 @@ bool vault_unwrap_for(const struct account *account, const char *what, struct by
     char label[96];
     label_of(label, sizeof label, account, what);
     return account->unlocked && vault_unwrap(secret, account->key, label, wrapped);
+}
+
+struct keyring_secret vault_secret(const struct account *account, char home[VAULT_HOME_SIZE])
+{
+    snprintf(home, VAULT_HOME_SIZE, "%lld", (long long)account->id);
+    struct keyring_secret secret = {.home = home, .passphrase = buffer_view(&account->passphrase)};
+    memcpy(secret.fingerprint, account->fingerprint, sizeof secret.fingerprint);
+    return secret;
 }
 
 enum { KEYS_WITHOUT_ROOT = 32 }; /* as they were stored before there was sealed chat */
