@@ -144,6 +144,9 @@ static bool open_gateway(struct daemon *daemon, struct error **error)
         .node_name = config_text(config, CONFIG_NODE_NAME),
         .vault_key_file = vault_key_file(config, vault, sizeof vault),
         .vault_key_create = strcmp(choice, "credential") != 0,
+        .mail_domain = config_text(config, CONFIG_MAIL_DOMAIN),
+        .mail_forward = config_text(config, CONFIG_MAIL_FORWARD),
+        .mail_maildir = config_text(config, CONFIG_MAIL_MAILDIR),
         .typing_default = config_yes(config, CONFIG_ACCOUNT_TYPING),
     };
     options.friends.dns = dns[0] != '\0' ? dns : NULL;

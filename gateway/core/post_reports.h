@@ -11,6 +11,6 @@ enum { POST_DELAY_MS = 4 * 3600 * 1000 /* what waits so long is reported once */
 /* What became of a delivery was just committed. */
 void report_fate(const struct post_delivery *delivery);
 /* It waits for long. */
-void report_delay(const struct post_delivery *delivery);
+void report_delay(struct post_delivery *delivery);
 
 #endif

@@ -42,7 +42,9 @@ bool do_post_address(struct call *call, struct error **error)
     enum addressee found = people_need(people, arg_text(call, "address"), &person, error);
     if (found != ADDRESSEE_UNKNOWN) {
         struct contact *contact = contact_of_person(call->account, person);
-        int64_t limit = contact != NULL ? post_limit_of(contact) : POST_SIZE_LIMIT;
+        int64_t limit = contact != NULL              ? post_limit_of(contact)
+                        : found == ADDRESSEE_GATEWAY ? POST_TEXT_MAX
+                                                     : POST_SIZE_LIMIT;
         struct mime_person full = person_in_mime(people, person);
         call_done(call, json_pack("{s:o,s:s,s:I}", "contact",
                                   contact != NULL ? json_of_contact(contact) : json_null(), "address",
@@ -251,6 +253,9 @@ static bool may_begin(struct sending *sending, struct error **error)
     struct posts *posts = &sending->account->posts;
     if (!sending->account->unlocked)
         return error_set(error, ERROR_LOCKED, "the vault is locked; unlock it first");
+    if (sending->to_gateway && sending->size > POST_TEXT_MAX)
+        return error_set(error, ERROR_LIMIT, "the gateway reads at most %d bytes; write verbs, one in a line",
+                         POST_TEXT_MAX);
     if (!queue_takes(sending->account, sending->count, sending->size, error))
         return false;
     if (sending->size <= POST_AT_ONCE && sending->reply_to == 0)

@@ -168,6 +168,7 @@ struct posts {
     struct post_link *links;     /* by id */
     struct post_locked *locked;  /* oldest first */
     struct people *people;       /* who has which address; NULL: to be made anew */
+    struct post_report *reports; /* being gathered */
     struct post_saying *sayings; /* posts with labels, being stored */
     struct post_in *in;          /* the network side's; NULL: nothing is served */
     size_t queued;               /* deliveries */
