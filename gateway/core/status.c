@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "core/changes.h"
 #include "core/commands.h"
+#include "core/posts.h"
 #include "core/vault.h"
 #include "wire/radix64.h"
 
@@ -50,6 +51,19 @@ static json_t *listening(const struct gateway *gateway)
     return object;
 }
 
+static json_t *posts_json(const struct gateway *gateway)
+{
+    size_t queued = 0, locked = 0;
+    for (const struct account *account = gateway->accounts; account != NULL; account = account->hh.next) {
+        size_t count;
+        const struct post_locked *post;
+        DL_COUNT(account->posts.locked, post, count);
+        queued += account->posts.queued;
+        locked += count;
+    }
+    return json_pack("{s:I,s:I}", "queued", (json_int_t)queued, "locked", (json_int_t)locked);
+}
+
 bool do_status(struct call *call, struct error **error)
 {
     (void)error;
@@ -72,6 +86,7 @@ bool do_status(struct call *call, struct error **error)
                         json_pack("{s:I,s:I,s:I,s:I}", "own", (json_int_t)router.tunnels_own, "relayed",
                                   (json_int_t)router.tunnels_relayed, "wanted", (json_int_t)router.wanted,
                                   "served", (json_int_t)router.served));
+    json_object_set_new(result, "posts", posts_json(gateway));
     json_object_set_new(
         result, "traffic",
         json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "items_in", (json_int_t)router.items_in,

@@ -203,6 +203,13 @@ static json_t *make_search(const struct words *words, struct error **error)
     return command;
 }
 
+static json_t *make_posts(const struct words *words, struct error **error)
+{
+    (void)words;
+    (void)error;
+    return json_pack("{s:s,s:i}", "do", "post.list", "max", SEARCH_SHOWN);
+}
+
 static json_t *make_info(const struct words *words, struct error **error)
 {
     return one_word(words, "conversation.show", "conversation", "info HANDLE", error);
@@ -378,6 +385,30 @@ static void show_search(json_t *lines, const json_t *answer)
         say(lines, "Older lines were not looked at; retrogatectl search can go on.");
 }
 
+/* The newest last. An own one with what became of it, as far as all its recipients share it. */
+static void show_posts(json_t *lines, const json_t *answer)
+{
+    const json_t *list = json_object_get(answer, "posts");
+    for (size_t i = json_array_size(list); i > 0; i--) {
+        const json_t *post = json_array_get(list, i - 1);
+        bool in = strcmp(text_of(post, "direction"), "in") == 0;
+        const json_t *people = json_object_get(post, in ? "from" : "to"),
+                     *deliveries = json_object_get(post, "deliveries");
+        const char *state =
+            in ? text_of(post, "verdict") : text_of(json_array_get(deliveries, 0), "delivery");
+        for (size_t at = 1; at < json_array_size(deliveries); at++) {
+            if (strcmp(text_of(json_array_get(deliveries, at), "delivery"), state) != 0)
+                state = "several states";
+        }
+        char when[32];
+        date(when, number_of(post, "time"));
+        say(lines, "%lld: %s, %s %s (%s): %s", number_of(post, "seq"), when, in ? "from" : "to",
+            text_of(json_array_get(people, 0), "address"), state, text_of(post, "subject"));
+    }
+    if (json_array_size(list) == 0)
+        say(lines, "no posts yet: they are written with a mail client, the web page or retrogatectl");
+}
+
 static void show_info(json_t *lines, const json_t *answer)
 {
     size_t index;
@@ -431,6 +462,7 @@ static const struct verb verbs[] = {
     {"info", "info HANDLE", "state, key, protection and routes of a conversation", false, make_info,
      show_info},
     {"search", "search TEXT", "find what was said, in capitals or not", false, make_search, show_search},
+    {"posts", "posts", "the newest distant messages", false, make_posts, show_posts},
     {"open", "open HANDLE", "look for a tunnel now", false, make_open, show_conversation},
     {"close", "close HANDLE", "tell the peer and end the routes", false, make_close, show_conversation},
     {"lower", "lower HANDLE", "allow classic chat again in a conversation that was sealed", false, make_lower,
