@@ -4,6 +4,7 @@
 
 /* Stands in for the keyring program and for the friend links. Included once per program: these definitions
  * are taken instead of those of the rooms' libraries. */
+#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "crypto/openpgp.h"
 #include "friend/friends.h"
 #include "keyring/keyring.h"
+#include "wire/post.h"
 
 /* --- keys: RSA key packets of random numbers and a user id, enough for every reader but GnuPG */
 
@@ -60,6 +62,8 @@ struct keyring {
     bool forge;           /* the next key checked gets a fingerprint of which only the short id is right */
     unsigned keys, forgotten;
     bool unsigned_expiry, unbound; /* invites opened from now on */
+    unsigned sealed, classic;      /* posts */
+    bool mute;                     /* greets nobody */
 };
 
 static struct keyring the_keyring;
@@ -244,6 +248,127 @@ uint64_t keyring_invite_open(struct keyring *keyring, const struct keyring_secre
     request->answer.sealed = !keyring->unbound && invite->sealing != KEYRING_SEALING_NONE;
     request->answer.sealed_only = !keyring->unbound && invite->sealing == KEYRING_SEALING_ONLY;
     return request->id;
+}
+
+/* --- posts: a message is "letter" or "classic", the addressee's fingerprint and the plaintext, as it is. A
+ * signature is the signer's fingerprint and the digest of what is signed. */
+
+enum { FAKE_HEAD = 7, FAKE_SIGNATURE = 20 + 32 };
+
+static inline void fake_sign(struct buffer *out, const uint8_t signer[20], struct bytes covered)
+{
+    uint8_t digest[32];
+    EVP_Digest(covered.data, covered.size, digest, NULL, EVP_sha256(), NULL);
+    buffer_append(out, signer, 20);
+    buffer_append(out, digest, sizeof digest);
+}
+
+static inline bool fake_write_post(struct buffer *plain, const struct keyring_secret *account,
+                                   const struct keyring_post *post, const uint8_t addressee[20])
+{
+    if (post->sealed) {
+        struct post_letter letter = {.time = post->time, .content = post->content};
+        memcpy(letter.sender, account->fingerprint, 20);
+        memcpy(letter.recipient, addressee, 20);
+        memcpy(letter.message_id, post->message_id, sizeof letter.message_id);
+        if (!post_letter_write(plain, &letter))
+            return false;
+    } else {
+        struct post_inner_fields fields = {.sign = post->sign,
+                                           .time = (uint32_t)(post->time / 1000),
+                                           .subject = post->subject,
+                                           .body = post->body,
+                                           .to = post->to,
+                                           .cc = post->cc};
+        memcpy(fields.sender, account->fingerprint + 12, sizeof fields.sender);
+        if (!post_inner_write(plain, &fields))
+            return false;
+    }
+    if (post->sealed || post->sign)
+        fake_sign(plain, account->fingerprint, buffer_view(plain));
+    return true;
+}
+
+uint64_t keyring_post_seal(struct keyring *keyring, const struct keyring_secret *account,
+                           const struct keyring_post *post, keyring_fn *done, void *arg)
+{
+    struct fake_request *request = fake_ask(keyring, done, arg);
+    struct openpgp_key key = {0};
+    struct buffer plain = buffer_make(KEYRING_POST_LIMIT);
+    if (request == NULL)
+        return 0;
+    keyring->sealed += post->sealed;
+    keyring->classic += !post->sealed;
+    openpgp_key_parse(&key, post->addressee, NULL);
+    request->block = buffer_make(KEYRING_POST_LIMIT);
+    if (!fake_write_post(&plain, account, post, key.fingerprint))
+        request->error = (struct error){ERROR_INVALID, "it cannot be written"};
+    buffer_append_string(&request->block, post->sealed ? "letter " : "classic");
+    buffer_append(&request->block, key.fingerprint, 20);
+    buffer_append_bytes(&request->block, buffer_view(&plain));
+    buffer_free(&plain);
+    request->answer.text = buffer_view(&request->block);
+    return request->id;
+}
+
+uint64_t keyring_post_open(struct keyring *keyring, const struct keyring_secret *account,
+                           struct bytes message, keyring_fn *done, void *arg)
+{
+    struct fake_request *request = fake_ask(keyring, done, arg);
+    if (request == NULL)
+        return 0;
+    request->block = buffer_make(KEYRING_POST_LIMIT);
+    if (message.size < FAKE_HEAD + 20)
+        request->error = (struct error){ERROR_INVALID, "it is not a message"};
+    else if (memcmp(message.data + FAKE_HEAD, account->fingerprint, 20) != 0)
+        request->error = (struct error){ERROR_DENIED, "it is for another key"};
+    else
+        buffer_append(&request->block, message.data + FAKE_HEAD + 20, message.size - FAKE_HEAD - 20);
+    request->answer.text = buffer_view(&request->block);
+    return request->id;
+}
+
+static inline uint64_t fake_verify(struct keyring *keyring, struct bytes covered, struct bytes signature,
+                                   const uint8_t fingerprint[20], keyring_fn *done, void *arg)
+{
+    struct fake_request *request = fake_ask(keyring, done, arg);
+    if (request == NULL)
+        return 0;
+    fake_sign(&request->block, fingerprint, covered);
+    if (!bytes_equal(signature, buffer_view(&request->block)))
+        request->error = (struct error){ERROR_DENIED, "the signature does not verify"};
+    request->answer.signed_at = clock_wall_ms() / 1000;
+    return request->id;
+}
+
+uint64_t keyring_post_verify(struct keyring *keyring, struct bytes plain, struct bytes signature, bool sealed,
+                             struct bytes key_block, const uint8_t fingerprint[20], keyring_fn *done,
+                             void *arg)
+{
+    (void)sealed;
+    (void)key_block;
+    return fake_verify(keyring, plain, signature, fingerprint, done, arg);
+}
+
+uint64_t keyring_post_greet(struct keyring *keyring, const struct keyring_secret *account,
+                            const uint8_t day_key[32], keyring_fn *done, void *arg)
+{
+    struct fake_request *request = fake_ask(keyring, done, arg);
+    if (request == NULL)
+        return 0;
+    fake_sign(&request->block, account->fingerprint, bytes_of(day_key, 32));
+    if (keyring->mute)
+        request->error = (struct error){ERROR_UNAVAILABLE, "no day key is signed"};
+    request->answer.text = buffer_view(&request->block);
+    return request->id;
+}
+
+uint64_t keyring_post_check(struct keyring *keyring, const uint8_t day_key[32], struct bytes signature,
+                            struct bytes key_block, const uint8_t fingerprint[20], keyring_fn *done,
+                            void *arg)
+{
+    (void)key_block;
+    return fake_verify(keyring, bytes_of(day_key, 32), signature, fingerprint, done, arg);
 }
 
 uint64_t keyring_forget(struct keyring *keyring, const char *home, keyring_fn *done, void *arg)
