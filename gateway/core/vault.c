@@ -100,7 +100,6 @@ bool vault_unlock(struct gateway *gateway, const uint8_t key[VAULT_KEY_SIZE], st
     }
     if (key != gateway->vault_key)
         memcpy(gateway->vault_key, key, VAULT_KEY_SIZE);
-    bool was_open = gateway->vault_open;
     gateway->vault_open = true;
     HASH_ITER(hh, gateway->accounts, account, next)
     {
@@ -109,10 +108,7 @@ bool vault_unlock(struct gateway *gateway, const uint8_t key[VAULT_KEY_SIZE], st
         posts_out_wake(account);
     }
     HASH_ITER(hh, gateway->accounts, account, next)
-    {
-        if (!was_open)
-            services_account_ready(account);
-    }
+    services_account_ready(account);
     return true;
 }
 

@@ -25,15 +25,15 @@ struct step {
 /* ?1 and ?2 are the key, ?3 and ?4 the values. */
 static const struct step marks[MARKS] = {
     [MARK_CONVERSATION] =
-        {"UPDATE conversation SET last_seq = max(last_seq, ?3) WHERE account = ?1 AND id = ?2",
-         "the conversation of this line does not exist"},
-    [MARK_COUNTER] = {"UPDATE counter SET last_seq = max(last_seq, ?3), last_change = max(last_change, ?4)"
-                      " WHERE account = ?1",
-                      NULL},
-    [MARK_NUMBER_OUT] = {"UPDATE route SET number_out = max(number_out, ?3) WHERE id = ?1",
-                         "this route does not exist"},
-    [MARK_NUMBER_IN] = {"UPDATE route SET number_in = max(number_in, ?3) WHERE id = ?1",
-                        "this route does not exist"},
+        {.sql = "UPDATE conversation SET last_seq = max(last_seq, ?3) WHERE account = ?1 AND id = ?2",
+         .needs = "the conversation of this line does not exist"},
+    [MARK_COUNTER] =
+        {.sql = "UPDATE counter SET last_seq = max(last_seq, ?3), last_change = max(last_change, ?4)"
+                " WHERE account = ?1"},
+    [MARK_NUMBER_OUT] = {.sql = "UPDATE route SET number_out = max(number_out, ?3) WHERE id = ?1",
+                         .needs = "this route does not exist"},
+    [MARK_NUMBER_IN] = {.sql = "UPDATE route SET number_in = max(number_in, ?3) WHERE id = ?1",
+                        .needs = "this route does not exist"},
 };
 
 #define RAISE(...)                                                                                           \
@@ -46,11 +46,12 @@ static const struct step marks[MARKS] = {
 /* The store's thread purges files and runs this; so the file stays until the row that names it is there. */
 #define POST_BLOB_THERE                                                                                      \
     {                                                                                                        \
-        "SELECT 1 WHERE ?20 = '' OR blob_there(?1, ?20)", "the blob of this post is not there"               \
+        .sql = "SELECT 1 WHERE ?20 = '' OR blob_there(?1, ?20)",                                             \
+        .needs = "the blob of this post is not there"                                                        \
     }
 #define POST_MESSAGE                                                                                         \
     {                                                                                                        \
-        "INSERT OR REPLACE INTO post_message VALUES (?1, ?2, ?19)", NULL                                     \
+        .sql = "INSERT OR REPLACE INTO post_message VALUES (?1, ?2, ?19)"                                    \
     }
 /* Given, or that of the post it answers, or its own. */
 #define POST_THREAD                                                                                          \
@@ -58,153 +59,156 @@ static const struct step marks[MARKS] = {
     " AND first.seq = " POST_NAMED("?1", "?13") "), ?2) END"
 
 static const struct step operations[OPERATIONS][STEPS] = {
-    [PUT_NODE] = {{"INSERT OR REPLACE INTO node VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)", NULL}},
+    [PUT_NODE] = {{.sql = "INSERT OR REPLACE INTO node VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)"}},
 
-    [PUT_FRIEND] = {{"INSERT OR REPLACE INTO friend VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-                     NULL}},
-    [DELETE_FRIEND] = {{"DELETE FROM friend WHERE location = ?1", NULL}},
+    [PUT_FRIEND] =
+        {{.sql = "INSERT OR REPLACE INTO friend VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"}},
+    [DELETE_FRIEND] = {{.sql = "DELETE FROM friend WHERE location = ?1"}},
 
-    [PUT_ACCOUNT] = {{"INSERT INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
-                      " ON CONFLICT (id) DO UPDATE SET name = excluded.name, password = excluded.password,"
-                      " fingerprint = excluded.fingerprint, key_block = excluded.key_block,"
-                      " key_wrapped = excluded.key_wrapped, passphrase_wrapped = excluded.passphrase_wrapped,"
-                      " settings = excluded.settings, epoch = excluded.epoch, created = excluded.created,"
-                      " is_operator = excluded.is_operator",
-                      NULL},
-                     {"INSERT INTO counter VALUES (?1, ?12, ?13)"
-                      " ON CONFLICT (account) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq),"
-                      " last_change = max(last_change, excluded.last_change)",
-                      NULL}},
-    [DELETE_ACCOUNT] = {{"DELETE FROM account WHERE id = ?1", NULL}},
+    [PUT_ACCOUNT] =
+        {{.sql = "INSERT INTO account VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+                 " ON CONFLICT (id) DO UPDATE SET name = excluded.name, password = excluded.password,"
+                 " fingerprint = excluded.fingerprint, key_block = excluded.key_block,"
+                 " key_wrapped = excluded.key_wrapped, passphrase_wrapped = excluded.passphrase_wrapped,"
+                 " settings = excluded.settings, epoch = excluded.epoch, created = excluded.created,"
+                 " is_operator = excluded.is_operator"},
+         {.sql = "INSERT INTO counter VALUES (?1, ?12, ?13)"
+                 " ON CONFLICT (account) DO UPDATE SET last_seq = max(last_seq, excluded.last_seq),"
+                 " last_change = max(last_change, excluded.last_change)"}},
+    [DELETE_ACCOUNT] = {{.sql = "DELETE FROM account WHERE id = ?1"}},
 
-    [PUT_APP_PASSWORD] = {{"INSERT OR REPLACE INTO app_password VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                           NULL}},
-    [DELETE_APP_PASSWORD] = {{"DELETE FROM app_password WHERE account = ?1 AND id = ?2", NULL}},
+    [PUT_APP_PASSWORD] =
+        {{.sql = "INSERT OR REPLACE INTO app_password VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"}},
+    [DELETE_APP_PASSWORD] = {{.sql = "DELETE FROM app_password WHERE account = ?1 AND id = ?2"}},
 
     [PUT_CONTACT] =
-        {{"INSERT INTO contact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
-          " ON CONFLICT (account, id) DO UPDATE SET handle = excluded.handle, name = excluded.name,"
-          " fingerprint = excluded.fingerprint, key_block = excluded.key_block,"
-          " presence = excluded.presence, created = excluded.created, change = excluded.change,"
-          " posts = CASE posts WHEN 'sealed' THEN posts ELSE excluded.posts END",
-          NULL},
+        {{.sql = "INSERT INTO contact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+                 " ON CONFLICT (account, id) DO UPDATE SET handle = excluded.handle, name = excluded.name,"
+                 " fingerprint = excluded.fingerprint, key_block = excluded.key_block,"
+                 " presence = excluded.presence, created = excluded.created, change = excluded.change,"
+                 " posts = CASE posts WHEN 'sealed' THEN posts ELSE excluded.posts END"},
          RAISE_CHANGE(9)},
 
     [PUT_CONVERSATION] =
-        {{"INSERT INTO conversation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
-          " ON CONFLICT (account, id) DO UPDATE SET contact = excluded.contact,"
-          " open = excluded.open, read_seq = max(read_seq, excluded.read_seq),"
-          " last_seq = max(last_seq, excluded.last_seq), closed_at = excluded.closed_at,"
-          " avatar = excluded.avatar, state_text = excluded.state_text,"
-          " created = excluded.created, change = excluded.change,"
-          " sealed = excluded.sealed",
-          NULL},
+        {{.sql = "INSERT INTO conversation VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+                 " ON CONFLICT (account, id) DO UPDATE SET contact = excluded.contact,"
+                 " open = excluded.open, read_seq = max(read_seq, excluded.read_seq),"
+                 " last_seq = max(last_seq, excluded.last_seq), closed_at = excluded.closed_at,"
+                 " avatar = excluded.avatar, state_text = excluded.state_text,"
+                 " created = excluded.created, change = excluded.change,"
+                 " sealed = excluded.sealed"},
          RAISE_CHANGE(11)},
 
     /* A salt's number must never come back, so salt_next is not lowered (protocol 00 19); nor a line's.
        A route that is
        stored late, when its conversation was removed, would keep its keys and stop the next start. */
     [PUT_ROUTE] =
-        {{"INSERT INTO route SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
-          " ?14, ?15, ?16, ?17, ?18, ?19"
-          " WHERE EXISTS (SELECT 1 FROM conversation WHERE account = ?2 AND id = ?3)"
-          " ON CONFLICT (id) DO UPDATE SET conversation = excluded.conversation, kind = excluded.kind,"
-          " role = excluded.role, invite = excluded.invite, hash = excluded.hash,"
-          " keys_wrapped = excluded.keys_wrapped, salt_next = max(salt_next, excluded.salt_next),"
-          " confirmed = excluded.confirmed, closed_by_peer = excluded.closed_by_peer,"
-          " created = excluded.created, last_used = excluded.last_used,"
-          " sealing = excluded.sealing, settled = excluded.settled, context = excluded.context,"
-          " number_out = max(number_out, excluded.number_out),"
-          " number_in = max(number_in, excluded.number_in), parting = max(parting, excluded.parting)"
-          " WHERE account = excluded.account",
-          "this route's conversation does not exist, or it is another account's route"}},
-    [DELETE_ROUTE] = {{"DELETE FROM route WHERE id = ?2 AND account = ?1", NULL}},
+        {{.sql = "INSERT INTO route SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,"
+                 " ?14, ?15, ?16, ?17, ?18, ?19"
+                 " WHERE EXISTS (SELECT 1 FROM conversation WHERE account = ?2 AND id = ?3)"
+                 " ON CONFLICT (id) DO UPDATE SET conversation = excluded.conversation, kind = excluded.kind,"
+                 " role = excluded.role, invite = excluded.invite, hash = excluded.hash,"
+                 " keys_wrapped = excluded.keys_wrapped, salt_next = max(salt_next, excluded.salt_next),"
+                 " confirmed = excluded.confirmed, closed_by_peer = excluded.closed_by_peer,"
+                 " created = excluded.created, last_used = excluded.last_used,"
+                 " sealing = excluded.sealing, settled = excluded.settled, context = excluded.context,"
+                 " number_out = max(number_out, excluded.number_out),"
+                 " number_in = max(number_in, excluded.number_in), parting = max(parting, excluded.parting)"
+                 " WHERE account = excluded.account",
+          .needs = "this route's conversation does not exist, or it is another account's route"}},
+    [DELETE_ROUTE] = {{.sql = "DELETE FROM route WHERE id = ?2 AND account = ?1"}},
 
     [PUT_INVITE] =
-        {{"INSERT OR REPLACE INTO invite VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)", NULL},
+        {{.sql = "INSERT OR REPLACE INTO invite VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"},
          RAISE_CHANGE(12)},
 
-    [PUT_CLIENT] = {{"INSERT OR REPLACE INTO client VALUES (?1, ?2, ?3, ?4, ?5, ?6)", NULL}},
-    [DELETE_CLIENT] = {{"DELETE FROM client WHERE account = ?1 AND name = ?2", NULL}},
+    [PUT_CLIENT] = {{.sql = "INSERT OR REPLACE INTO client VALUES (?1, ?2, ?3, ?4, ?5, ?6)"}},
+    [DELETE_CLIENT] = {{.sql = "DELETE FROM client WHERE account = ?1 AND name = ?2"}},
 
     [PUT_LINE] = {RAISE(MARK_CONVERSATION, .parameter = {1, 3, 2}),
-                  {"INSERT INTO line VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)", NULL},
+                  {.sql = "INSERT INTO line VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"},
                   RAISE(MARK_COUNTER, .parameter = {1, 0, 2, 12})},
-    [SET_DELIVERY] = {{"UPDATE line SET delivery = ?3, reason = ?4, route = ?5, change = ?6"
-                       " WHERE account = ?1 AND seq = ?2",
-                       "this line does not exist"},
+    [SET_DELIVERY] = {{.sql = "UPDATE line SET delivery = ?3, reason = ?4, route = ?5, change = ?6"
+                              " WHERE account = ?1 AND seq = ?2",
+                       .needs = "this line does not exist"},
                       RAISE_CHANGE(6)},
     /* The route stays: an index holds it. */
-    [SET_DELIVERED] = {{"UPDATE line SET delivery = 'delivered', reason = '', change = ?4 + seq - ?2"
-                        " WHERE account = ?1 AND seq BETWEEN ?2 AND ?3",
-                        "a line of these does not exist", .range = {2, 3}},
+    [SET_DELIVERED] = {{.sql = "UPDATE line SET delivery = 'delivered', reason = '', change = ?4 + seq - ?2"
+                               " WHERE account = ?1 AND seq BETWEEN ?2 AND ?3",
+                        .needs = "a line of these does not exist",
+                        .range = {2, 3}},
                        RAISE_CHANGE(5)},
 
-    [PUT_SALT] = {{"SELECT 1 FROM route WHERE id = ?1", "the route of this salt does not exist"},
-                  {"INSERT OR IGNORE INTO salt VALUES (?1, ?2)", NULL}},
-    [SET_SALT_NEXT] = {{"UPDATE route SET salt_next = max(salt_next, ?2) WHERE id = ?1",
-                        "this route does not exist"}},
+    [PUT_SALT] = {{.sql = "SELECT 1 FROM route WHERE id = ?1",
+                   .needs = "the route of this salt does not exist"},
+                  {.sql = "INSERT OR IGNORE INTO salt VALUES (?1, ?2)"}},
+    [SET_SALT_NEXT] = {{.sql = "UPDATE route SET salt_next = max(salt_next, ?2) WHERE id = ?1",
+                        .needs = "this route does not exist"}},
 
-    [SET_NUMBER] = {{"UPDATE line SET delivery = 'sent', reason = '', route = ?3, number = ?4, change = ?5"
-                     " WHERE account = ?1 AND seq = ?2 AND direction = 'out' AND delivery = 'queued'",
-                     "this line does not exist, or is not queued"},
-                    RAISE_CHANGE(5)},
+    [SET_NUMBER] =
+        {{.sql = "UPDATE line SET delivery = 'sent', reason = '', route = ?3, number = ?4, change = ?5"
+                 " WHERE account = ?1 AND seq = ?2 AND direction = 'out' AND delivery = 'queued'",
+          .needs = "this line does not exist, or is not queued"},
+         RAISE_CHANGE(5)},
     [RAISE_NUMBER_OUT] = {RAISE(MARK_NUMBER_OUT, .parameter = {1, 0, 2})},
     [RAISE_NUMBER_IN] = {RAISE(MARK_NUMBER_IN, .parameter = {1, 0, 2})},
 
-    [REMOVE_CONTACT] = {{"DELETE FROM contact WHERE account = ?1 AND id = ?2", NULL},
-                        {"INSERT OR IGNORE INTO gone VALUES (?1, 'contact', ?2, ?3)", NULL},
+    [REMOVE_CONTACT] = {{.sql = "DELETE FROM contact WHERE account = ?1 AND id = ?2"},
+                        {.sql = "INSERT OR IGNORE INTO gone VALUES (?1, 'contact', ?2, ?3)"},
                         RAISE_CHANGE(3)},
-    [REMOVE_CONVERSATION] = {{"DELETE FROM conversation WHERE account = ?1 AND id = ?2", NULL},
-                             {"INSERT OR IGNORE INTO gone VALUES (?1, 'conversation', ?2, ?3)", NULL},
+    [REMOVE_CONVERSATION] = {{.sql = "DELETE FROM conversation WHERE account = ?1 AND id = ?2"},
+                             {.sql = "INSERT OR IGNORE INTO gone VALUES (?1, 'conversation', ?2, ?3)"},
                              RAISE_CHANGE(3)},
-    [REMOVE_INVITE] = {{"DELETE FROM invite WHERE account = ?1 AND id = ?2", NULL},
-                       {"INSERT OR IGNORE INTO gone VALUES (?1, 'invite', ?2, ?3)", NULL},
+    [REMOVE_INVITE] = {{.sql = "DELETE FROM invite WHERE account = ?1 AND id = ?2"},
+                       {.sql = "INSERT OR IGNORE INTO gone VALUES (?1, 'invite', ?2, ?3)"},
                        RAISE_CHANGE(3)},
 
     [PUT_POST] =
         {POST_BLOB_THERE,
-         {"INSERT INTO post SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13," POST_THREAD
-          ", ?15, ?16, ?17, ?18, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30"
-          " WHERE EXISTS (SELECT 1 FROM account WHERE id = ?1)",
-          "the account of this post does not exist"},
+         {.sql = "INSERT INTO post SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13," POST_THREAD
+                 ", ?15, ?16, ?17, ?18, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30"
+                 " WHERE EXISTS (SELECT 1 FROM account WHERE id = ?1)",
+          .needs = "the account of this post does not exist"},
          POST_MESSAGE,
          RAISE(MARK_COUNTER, .parameter = {1, 0, 2, 30})},
     [REPLACE_POST] =
         {POST_BLOB_THERE,
-         {"UPDATE post SET direction = ?3, kind = ?4, contact = ?5, subject = ?6, preview = ?7, sender = ?8,"
-          " receivers = ?9, copies = ?10, message_id = ?11, wire_id = ?12, in_reply_to = ?13,"
-          " thread =" POST_THREAD ", time = ?15, peer_time = ?16, size = ?17, attachments = ?18, blob = ?20,"
-          " seen = ?21, answered = ?22, flagged = ?23, is_signed = ?24, verdict = ?25, protection = ?26,"
-          " level = ?27, label = ?28, options = ?29, change = ?30 WHERE account = ?1 AND seq = ?2",
-          NO_POST},
+         {.sql =
+              "UPDATE post SET direction = ?3, kind = ?4, contact = ?5, subject = ?6, preview = ?7, sender = "
+              "?8,"
+              " receivers = ?9, copies = ?10, message_id = ?11, wire_id = ?12, in_reply_to = ?13,"
+              " thread =" POST_THREAD
+              ", time = ?15, peer_time = ?16, size = ?17, attachments = ?18, blob = ?20,"
+              " seen = ?21, answered = ?22, flagged = ?23, is_signed = ?24, verdict = ?25, protection = ?26,"
+              " level = ?27, label = ?28, options = ?29, change = ?30 WHERE account = ?1 AND seq = ?2",
+          .needs = NO_POST},
          POST_MESSAGE,
          RAISE_CHANGE(30)},
-    [SET_POST_FLAGS] = {{"UPDATE post SET seen = iif(?3 < 0, seen, ?3), answered = iif(?4 < 0, answered, ?4),"
-                         " flagged = iif(?5 < 0, flagged, ?5), change = ?6 WHERE account = ?1 AND seq = ?2",
-                         NULL},
-                        RAISE_CHANGE(6)},
-    [SET_POST_CHANGE] = {{"UPDATE post SET change = ?3 WHERE account = ?1 AND seq = ?2", NO_POST},
+    [SET_POST_FLAGS] =
+        {{.sql = "UPDATE post SET seen = iif(?3 < 0, seen, ?3), answered = iif(?4 < 0, answered, ?4),"
+                 " flagged = iif(?5 < 0, flagged, ?5), change = ?6 WHERE account = ?1 AND seq = ?2"},
+         RAISE_CHANGE(6)},
+    [SET_POST_CHANGE] = {{.sql = "UPDATE post SET change = ?3 WHERE account = ?1 AND seq = ?2",
+                          .needs = NO_POST},
                          RAISE_CHANGE(3)},
     [REMOVE_POST] =
-        {{"INSERT INTO post_gone SELECT account, ?3, seq FROM post WHERE account = ?1 AND seq = ?2", NULL},
-         {"DELETE FROM post WHERE account = ?1 AND seq = ?2", NULL},
+        {{.sql = "INSERT INTO post_gone SELECT account, ?3, seq FROM post WHERE account = ?1 AND seq = ?2"},
+         {.sql = "DELETE FROM post WHERE account = ?1 AND seq = ?2"},
          RAISE_CHANGE(3)},
-    [PUT_DELIVERY] = {{"SELECT 1 FROM post WHERE account = ?1 AND seq = ?2 AND direction = 'out'",
-                       "the own post of this delivery does not exist"},
-                      {"INSERT OR REPLACE INTO delivery"
-                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-                       NULL}},
-    [PUT_POST_MARK] = {{"INSERT INTO post_mark SELECT ?1, ?2, ?3, ?4, ?5"
-                        " WHERE EXISTS (SELECT 1 FROM account WHERE id = ?1)",
-                        "the account of this post does not exist"}},
+    [PUT_DELIVERY] = {{.sql = "SELECT 1 FROM post WHERE account = ?1 AND seq = ?2 AND direction = 'out'",
+                       .needs = "the own post of this delivery does not exist"},
+                      {.sql = "INSERT OR REPLACE INTO delivery"
+                              " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"}},
+    [PUT_POST_MARK] = {{.sql = "INSERT INTO post_mark SELECT ?1, ?2, ?3, ?4, ?5"
+                               " WHERE EXISTS (SELECT 1 FROM account WHERE id = ?1)",
+                        .needs = "the account of this post does not exist"}},
 
-    [PUT_POST_LINK] = {{"INSERT OR REPLACE INTO post_link VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)", NULL},
+    [PUT_POST_LINK] = {{.sql = "INSERT OR REPLACE INTO post_link VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
                        RAISE_CHANGE(7)},
-    [PUT_POST_WAY] = {{"INSERT OR REPLACE INTO post_way VALUES (?1, ?2, ?3, ?4)", NULL}},
-    [DELETE_POST_WAY] = {{"DELETE FROM post_way WHERE account = ?1 AND contact = ?2 AND hash = ?3", NULL}},
-    [LOWER_POSTS] = {{"UPDATE contact SET posts = 'unknown' WHERE account = ?1 AND id = ?2",
-                      "this contact does not exist"}},
+    [PUT_POST_WAY] = {{.sql = "INSERT OR REPLACE INTO post_way VALUES (?1, ?2, ?3, ?4)"}},
+    [DELETE_POST_WAY] = {{.sql = "DELETE FROM post_way WHERE account = ?1 AND contact = ?2 AND hash = ?3"}},
+    [LOWER_POSTS] = {{.sql = "UPDATE contact SET posts = 'unknown' WHERE account = ?1 AND id = ?2",
+                      .needs = "this contact does not exist"}},
 };
 
 /* Those that leave every marked row where it is. */
