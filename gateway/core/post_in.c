@@ -179,8 +179,7 @@ static struct post_in *ensure(struct account *account)
     if ((in = calloc(1, sizeof *in)) == NULL)
         return NULL;
     *in = (struct post_in){.account = account, .owner = {.acts = &acts, .account = account}};
-    in->receiver =
-        post_receiver_new(&options, account->gateway->random, uv_now(account->gateway->loop));
+    in->receiver = post_receiver_new(&options, account->gateway->random, uv_now(account->gateway->loop));
     if (in->receiver == NULL) {
         free(in);
         return NULL;
@@ -283,9 +282,8 @@ static void serve_day(struct post_in *in, struct route *route, const uint8_t sec
         hash_forget(*slot);
     *slot = NULL;
     /* Before it is served: a tunnel may be there at once. */
-    struct owned_hash *entry = route_post_hash(route, secret, day, hash)
-                                   ? hash_enter(&in->owner, hash, ROUTER_ENDPOINT)
-                                   : NULL;
+    struct owned_hash *entry =
+        route_post_hash(route, secret, day, hash) ? hash_enter(&in->owner, hash, ROUTER_ENDPOINT) : NULL;
     if (entry == NULL)
         return;
     entry->route = route;

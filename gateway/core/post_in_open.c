@@ -529,8 +529,7 @@ void incoming_arrived(struct post_in *in, const struct post_receiver_output *out
     struct incoming *incoming = from_receiver(in, output, level);
     if (incoming == NULL) {
         buffer_free(output->message);
-        post_receiver_refused(in->receiver, output->post, POST_NOT_NOW,
-                              uv_now(in->account->gateway->loop));
+        post_receiver_refused(in->receiver, output->post, POST_NOT_NOW, uv_now(in->account->gateway->loop));
         return;
     }
     incoming->message = *output->message;

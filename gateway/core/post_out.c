@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 
+static const struct owner_acts acts;
+
 static struct post_out *out_of(struct hash_owner *owner)
 {
     return (struct post_out *)((char *)owner - offsetof(struct post_out, owner));
@@ -30,8 +32,7 @@ void post_out_touch(struct post_out *out)
 
 bool post_out_strict(const struct contact *contact)
 {
-    return contact->posts_sealed ||
-           (contact->conversation != NULL && contact->conversation->standing.sealed);
+    return contact->posts_sealed || (contact->conversation != NULL && contact->conversation->standing.sealed);
 }
 
 /* --- the places of those that hold letters */
@@ -73,8 +74,8 @@ static unsigned working(const struct post_out *out)
 static bool get_place(struct post_out *out, const struct letter *letter)
 {
     struct gateway *gateway = gateway_of(out);
-    bool memory = gateway->post_memory == 0 ||
-                  gateway->post_memory + (size_t)letter->delivery->size <= POST_OUT_MEMORY;
+    bool memory =
+        gateway->post_memory == 0 || gateway->post_memory + (size_t)letter->delivery->size <= POST_OUT_MEMORY;
     bool turn = gateway->post_line == NULL || out->begun < POST_OUT_TURN;
     if (!memory || !turn || (!out->busy && gateway->post_senders >= POST_OUT_BUSY)) {
         stand_in_line(out);
@@ -132,6 +133,19 @@ static void stop_sender(struct post_out *out)
     post_sender_free(out->sender);
     out->sender = NULL;
     out->tunnels = 0;
+    out->yields = false;
+}
+
+/* Another account of this gateway seeks the same recipient: it gives way when it has nothing to send. */
+static void ask_for_hash(struct post_out *out, const uint8_t hash[20])
+{
+    const struct owned_hash *entry = hash_find(gateway_of(out), hash, ROUTER_INITIATOR);
+    struct post_out *other = entry != NULL && entry->owner->acts == &acts ? out_of(entry->owner) : NULL;
+    if (other == NULL || other == out)
+        return;
+    other->yields = true;
+    if (other->letters == NULL)
+        stop_sender(other);
 }
 
 static void start_sender(struct post_out *out)
@@ -150,6 +164,7 @@ static void start_sender(struct post_out *out)
     out->sender = post_sender_new(&options, gateway_of(out)->random, post_out_now(out));
     OPENSSL_cleanse(secret, sizeof secret);
     out->lost = post_out_now(out);
+    ask_for_hash(out, hash);
     if (out->sender != NULL && hash_seek(&out->owner, hash, DIG_WAITING) == NULL)
         stop_sender(out);
 }
@@ -170,7 +185,7 @@ static bool sender_fits(const struct post_out *out)
         out->sealed_only != wants_sealed_only(out))
         return false;
     /* What works stays; else the way may be a better one, or it is another day. */
-    if (out->tunnels > 0)
+    if (out->tunnels > 0 && working(out) > 0)
         return true;
     struct way way = way_of(out->contact, clock_wall_ms());
     return way_equal(&way, &out->way);
@@ -186,7 +201,7 @@ static void ensure_sender(struct post_out *out)
     out->sealed_only = wants_sealed_only(out);
     start_sender(out);
     if (out->sender == NULL)
-        out->retry = now + POST_OUT_RETRY_MS;
+        out->retry = now + POST_OUT_TURN_MS;
 }
 
 /* --- letters */
@@ -213,8 +228,7 @@ static void take_more(struct post_out *out)
             break;
         }
     }
-    out->wake = due == INT64_MAX ? UINT64_MAX
-                                 : post_out_now(out) + (due > now ? (uint64_t)(due - now) : 0);
+    out->wake = due == INT64_MAX ? UINT64_MAX : post_out_now(out) + (due > now ? (uint64_t)(due - now) : 0);
 }
 
 /* In the order of sending, as far as each may leave. */
@@ -337,10 +351,9 @@ static void refused(struct post_out *out, struct letter *letter, const struct po
 static void delivered(struct post_out *out, struct letter *letter)
 {
     out->refusals = 0;
-    letter_settle(letter, &(struct post_outcome){.delivery = "delivered",
-                                                 .reason = "",
-                                                 .protection = "sealed",
-                                                 .level = out->way.level});
+    letter_settle(
+        letter, &(struct post_outcome){
+                    .delivery = "delivered", .reason = "", .protection = "sealed", .level = out->way.level});
 }
 
 static void left(struct post_out *out, struct letter *letter)
@@ -405,7 +418,8 @@ static void up(struct owned_hash *entry, uint64_t tunnel)
     struct post_out *out = out_of(entry->owner);
     if (out->sender == NULL)
         return;
-    out->tunnels++;
+    if (out->tunnels++ == 0)
+        out->found = post_out_now(out);
     post_sender_tunnel_up(out->sender, tunnel, post_out_now(out));
 }
 
@@ -458,7 +472,7 @@ static uint64_t deadline(const struct post_out *out)
     DL_FOREACH(out->letters, letter)
     due = earlier(due, letter->retry != 0 ? letter->retry : UINT64_MAX);
     if (out->sender == NULL)
-        return earlier(due, out->retry > now ? out->retry : now + POST_OUT_RETRY_MS);
+        return earlier(due, out->retry > now ? out->retry : now + POST_OUT_TURN_MS);
     due = earlier(due, post_sender_deadline(out->sender));
     due = earlier(due, out->idle != 0 ? out->idle + POST_OUT_LINGER_MS : UINT64_MAX);
     if (out->tunnels == 0)
@@ -471,11 +485,16 @@ static void rest(struct post_out *out)
     uint64_t now = post_out_now(out);
     if (out->letters != NULL) {
         out->idle = 0;
+        /* What cannot leave, such as for want of a greeting, is not to keep others from it. */
+        if (out->yields && out->tunnels > 0 && working(out) == 0 && now >= out->found + POST_OUT_LINGER_MS) {
+            stop_sender(out);
+            out->retry = now + POST_OUT_LINGER_MS;
+        }
         return;
     }
     if (out->idle == 0)
         out->idle = now != 0 ? now : 1;
-    if (out->tunnels == 0 || now >= out->idle + POST_OUT_LINGER_MS)
+    if (out->tunnels == 0 || out->yields || now >= out->idle + POST_OUT_LINGER_MS)
         stop_sender(out);
 }
 

@@ -12,13 +12,14 @@
 enum {
     POST_OUT_BUSY = 8,               /* contacts at a time for which sealed letters are in memory */
     POST_OUT_MEMORY = 64 << 20,      /* bytes of them, of one contact more when it is alone */
-    POST_OUT_TURN = 16,               /* letters, then others that wait come first */
+    POST_OUT_TURN = 16,              /* letters, then others that wait come first */
     POST_OUT_TAKEN = 256,            /* deliveries of a contact looked at */
     POST_OUT_LINGER_MS = 60000,      /* who writes now and then does not search each time */
     POST_OUT_KEPT_MS = 600000,       /* a letter without a tunnel: as long as its recipient keeps the begin */
     POST_OUT_KEPT_WANTED_MS = 20000, /* the same when others wait for the memory */
-    POST_OUT_LOOK_MS = 60000,         /* while nobody is found: the way may be another one */
-    POST_OUT_RETRY_MS = 30000,       /* disk full, keyring away, the hash is another account's just now */
+    POST_OUT_LOOK_MS = 60000,        /* while nobody is found: the way may be another one */
+    POST_OUT_TURN_MS = 5000,         /* the hash is another account's just now */
+    POST_OUT_RETRY_MS = 30000,       /* disk full, keyring away */
     POST_OUT_REFUSED_MIN_MS = 60000, /* refused for now: doubled up to */
     POST_OUT_REFUSED_MAX_MS = 3600000,
 };
@@ -63,11 +64,13 @@ struct post_out {
     struct way way;
     bool sealed_only;  /* of the sender */
     unsigned tunnels;  /* that are up */
+    uint64_t found;    /* since when there are some */
     uint64_t lost;     /* when there were none any more */
     uint64_t retry;    /* nothing is sought until then */
     uint64_t idle;     /* since when there is no letter; 0: there are some */
     uint64_t wake;     /* when the desk has something again; UINT64_MAX: nothing waits */
     unsigned refusals; /* temporary ones in a row */
+    bool yields;       /* another account waits for the hash */
     bool busy;         /* counted in gateway->post_senders */
     unsigned begun;    /* letters, since it is */
     bool in_line;      /* for that */

@@ -287,6 +287,43 @@ static void many_at_once_arrive_in_order(void **state)
     assert_int_equal(pair.world->gateway->post_memory, 0);
 }
 
+/* One hash is one account's at a time; who has sent all gives way at once, not after a minute. */
+static void two_accounts_write_to_one_person(void **state)
+{
+    struct pair pair;
+    people(&pair, *state);
+    account_make(pair.world, "carol");
+    struct gateway_session *carol = session_of(pair.world, "carol");
+    add_contact(pair.world, carol, "bob");
+    account_by_name(pair.world->gateway, "bob")->posts.settings.strangers = 9;
+    await_fate(pair.world, pair.alice, send_post(pair.world, pair.alice, "bob", "one"),
+               "delivered sealed universal");
+    struct post_out *first = contact_of(pair.alice, "bob")->post_out;
+    assert_non_null(first);
+    assert_non_null(first->sender); /* it stays for a minute */
+    int64_t seq = send_post(pair.world, carol, "bob", "two");
+    while (contact_of(carol, "bob")->post_out->owner.hashes == NULL)
+        world_turn(pair.world);
+    await_fate(pair.world, carol, seq, "delivered sealed universal");
+    assert_int_equal(posts_in(pair.world, pair.bob, NULL), 2);
+}
+
+static void another_way_is_taken_for_the_next_post(void **state)
+{
+    struct pair pair;
+    people(&pair, *state);
+    await_fate(pair.world, pair.alice, send_post(pair.world, pair.alice, "bob", "one"),
+               "delivered sealed universal");
+    char *link = protected_link(pair.world, pair.alice, "bob", "any");
+    good(pair.world, pair.bob, json_pack("{s:s,s:s}", "do", "invite.open", "link", link));
+    free(link);
+    pair.with_bob = conversation_with(pair.alice, "bob");
+    while (pair.with_bob->routes == NULL || !pair.with_bob->routes->settled)
+        world_turn(pair.world);
+    await_fate(pair.world, pair.alice, send_post(pair.world, pair.alice, "bob", "two"),
+               "delivered sealed private");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +336,8 @@ int main(void)
                                         world_teardown),
         cmocka_unit_test_setup_teardown(what_waits_outlives_a_restart, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(nothing_is_sought_when_nothing_waits, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(two_accounts_write_to_one_person, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(another_way_is_taken_for_the_next_post, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(many_at_once_arrive_in_order, world_setup, world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
