@@ -11,7 +11,7 @@
 
 /* libxml2 2.9 compares each attribute with all before it in its tag. Attributes are kept apart by white space
  * or quotes, so the squares of their counts between two events bound the work. */
-enum { SEPARATORS = 16384 };
+enum { SEPARATORS = 8192 };
 static const uint64_t WORK = (uint64_t)SEPARATORS * SEPARATORS;
 
 struct parse {

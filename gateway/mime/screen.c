@@ -6,7 +6,8 @@
 
 #include "mime/mime.h"
 
-enum { BOUNDARY_LIMIT = 200, TYPE_LIMIT = 128 };
+/* GMime goes one call deeper for every "a:" of groups within groups. */
+enum { BOUNDARY_LIMIT = 200, TYPE_LIMIT = 128, COLONS_LIMIT = 1000 };
 
 static bool is_space(uint8_t c)
 {
@@ -251,13 +252,21 @@ static bool count_line(struct scan *scan, struct bytes line, struct error **erro
     return true;
 }
 
+static unsigned colons_of(struct bytes line)
+{
+    unsigned colons = 0;
+    for (size_t i = 0; i < line.size; i++)
+        colons += line.data[i] == ':';
+    return colons;
+}
+
 /* A header, up to its empty line or a boundary; *again: another header follows, of an attached message. */
 static bool take_header(struct scan *scan, struct bytes *left, bool *again, struct error **error)
 {
     struct bytes line, value = {0};
     struct content_type type = {.type = ""};
     bool in_type = false, last;
-    unsigned types = 0;
+    unsigned types = 0, colons = 0;
     struct bytes rest = *left;
     while (line_next(&rest, &line)) {
         unsigned depth = scan->depth;
@@ -271,6 +280,10 @@ static bool take_header(struct scan *scan, struct bytes *left, bool *again, stru
         if (without_end(line).size == 0)
             break;
         bool goes_on = line.data[0] == ' ' || line.data[0] == '\t';
+        colons = (goes_on ? colons : 0) + colons_of(line);
+        if (colons > COLONS_LIMIT)
+            return error_set(error, ERROR_LIMIT, "a field of the header has more than %d colons",
+                             COLONS_LIMIT);
         if (goes_on && in_type)
             value.size += line.size;
         if (goes_on)

@@ -72,10 +72,12 @@ static void receive(const struct mime_people *people, struct bytes content)
     buffer_clear(&own);
     const struct bytes hashes = {NULL, 0};
     struct mime_file file = {.name = content, .size = 1};
-    must(mime_receive_classic(&own, &summary, &arrival, content, content, hashes, hashes, &file,
-                              content.size < 1000, NULL));
-    show(buffer_view(&own), &summary);
-    mime_summary_free(&summary);
+    if (content.size < 1 << 18) { /* POST_CLASSIC_LIMIT */
+        must(mime_receive_classic(&own, &summary, &arrival, content, content, hashes, hashes, &file,
+                                  content.size < 1000, NULL));
+        show(buffer_view(&own), &summary);
+        mime_summary_free(&summary);
+    }
     buffer_free(&own);
     buffer_free(&block);
 }

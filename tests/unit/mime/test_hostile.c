@@ -42,6 +42,8 @@ static void test_many(void **state)
                  "1000 parts");
     refused_many("Content-Type: multipart/mixed; boundary=b\r\n\r\n", "--b\n\nx\n", 50000, "1000 parts");
     refused_many("To: a@b", ", a@b", 20000, "1000 addresses");
+    refused_many("To: ", "a: ", 100000, "colons"); /* groups in groups, without an end */
+    refused_many("Subject: x\r\nTo: ", "a:\r\n ", 1500, "colons");
     refused_many("", "Content-Type: message/rfc822\r\n\r\n", 100, "nested");
 }
 
