@@ -106,11 +106,9 @@ static const struct mail_row {
     {CONFIG_MAIL_SUBMISSION_LISTEN, MAIL_SUBMISSION, false, false},
     {CONFIG_MAIL_SUBMISSION_LISTEN_TLS, MAIL_SUBMISSION, true, false},
     {CONFIG_MAIL_SUBMISSION_LISTEN_START, MAIL_SUBMISSION, false, true},
-#if __has_include("mail/pop3.h")
     {CONFIG_MAIL_POP3_LISTEN, MAIL_POP3, false, false},
     {CONFIG_MAIL_POP3_LISTEN_TLS, MAIL_POP3, true, false},
     {CONFIG_MAIL_POP3_LISTEN_START, MAIL_POP3, false, true},
-#endif
 };
 enum { MAIL_ROWS = sizeof mail_rows / sizeof *mail_rows };
 

@@ -8,9 +8,7 @@
 #include "base/address.h"
 #include "base/listener.h"
 #include "base/map.h"
-#if __has_include("pop3.h")
 #include "pop3.h"
-#endif
 #include "session.h"
 #include "submission.h"
 
@@ -23,9 +21,7 @@ enum {
 
 static const struct service *const services[MAIL_SERVICES] = {
     [MAIL_SUBMISSION] = &submission_service,
-#if __has_include("pop3.h")
     [MAIL_POP3] = &pop3_service,
-#endif
 };
 
 struct door {
