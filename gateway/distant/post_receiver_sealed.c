@@ -126,8 +126,8 @@ static void on_new_offer(struct post_receiver *receiver, struct receiver_tunnel 
                              .active_at = receiver->now};
     memcpy(fresh.id, record->transfer, sizeof fresh.id);
     memcpy(fresh.digest, record->digest, sizeof fresh.digest);
-    if (record->size == 0 || record->size > receiver_message_limit(receiver)) {
-        say_refused(receiver, &fresh, record->size == 0 ? POST_NOT_READABLE : POST_TOO_LARGE);
+    if (record->size > receiver_message_limit(receiver)) {
+        say_refused(receiver, &fresh, POST_TOO_LARGE);
         return;
     }
     struct incoming *place = place_for(receiver, &fresh);

@@ -554,7 +554,7 @@ static void the_end_may_be_met_by_a_logout(void **state)
     struct gateway_session *session = session_of(world, "alice"), *other = session_of(world, "alice");
     static const struct gateway_events events = {.ended = logging_out_when_told_of_the_end};
     gateway_listen(session, &events, session);
-    session_end(session, "the test ends it");
+    session_shut(session, "the test ends it");
     assert_int_equal(other->account->sessions, 1);
     world_settle(world);
     good(world, other, command("{'do': 'hello'}"));
