@@ -216,5 +216,6 @@ void owners_rearm(struct gateway *gateway)
     if (due == UINT64_MAX)
         uv_timer_stop(&gateway->owner_timer);
     else
-        uv_timer_start(&gateway->owner_timer, owners_due, due > now ? due - now : 0, 0);
+        /* Not 0: started so in its own callback it would run for ever, and no socket be read. */
+        uv_timer_start(&gateway->owner_timer, owners_due, due > now ? due - now : 1, 0);
 }

@@ -218,6 +218,8 @@ static void take_more(struct post_out *out)
     int64_t now = clock_wall_ms(), due = INT64_MAX;
     struct post_delivery *delivery;
     DL_COUNT(out->letters, letter, count);
+    /* When it is full, a letter that ends wakes it; a time of the past would do so without end. */
+    out->wake = UINT64_MAX;
     if (count >= POST_OUT_TAKEN)
         return;
     while (count < POST_OUT_TAKEN && (delivery = post_take(out->contact, now, &due)) != NULL) {
@@ -228,7 +230,8 @@ static void take_more(struct post_out *out)
             break;
         }
     }
-    out->wake = due == INT64_MAX ? UINT64_MAX : post_out_now(out) + (due > now ? (uint64_t)(due - now) : 0);
+    if (count < POST_OUT_TAKEN && due != INT64_MAX)
+        out->wake = post_out_now(out) + (due > now ? (uint64_t)(due - now) : 0);
 }
 
 /* In the order of sending, as far as each may leave. */
