@@ -17,6 +17,7 @@
 #include "core/rows.h"
 #include "core/services.h"
 #include "core/text.h"
+#include "core/uploads.h"
 #include "core/vault.h"
 #include "core/write.h"
 #include "wire/link.h"
@@ -64,6 +65,7 @@ void account_free(struct account *account)
     }
     ring_clear(account);
     posts_account_free(account);
+    uploads_account_free(account);
     OPENSSL_cleanse(account->key, sizeof account->key);
     buffer_free(&account->passphrase);
     buffer_free(&account->key_block);

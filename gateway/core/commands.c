@@ -82,6 +82,7 @@ static const struct command {
     {"client.seen", ACCOUNT, "name:s epoch:i change:i seq:i", do_client_seen},
     {"upload.open", ACCOUNT, "", do_upload_open},
     {"upload.write", ACCOUNT, "upload:i data:s offset:i", do_upload_write},
+    {"upload.keep", ACCOUNT, "upload:i", do_upload_keep},
     {"upload.drop", ACCOUNT, "upload:i", do_upload_drop},
     {"post.address", ACCOUNT, "address:s", do_post_address},
     {"post.send", ACCOUNT,

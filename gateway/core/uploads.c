@@ -13,8 +13,9 @@
 struct upload {
     int64_t id;
     struct gateway *gateway;
-    const struct gateway_session *session; /* NULL: of a command of the core */
+    const struct gateway_session *session; /* NULL: of a command of the core, or kept */
     const struct account *account;
+    bool kept;            /* for all sessions of the account */
     struct buffer memory; /* while it is small */
     int file;             /* -1: none */
     size_t size;
@@ -27,7 +28,8 @@ static struct upload *find(const struct call *call, int64_t id)
     struct upload *upload;
     DL_FOREACH(call->gateway->uploads, upload)
     {
-        if (upload->id == id && upload->session == call->session && upload->account == call->account)
+        if (upload->id == id && upload->account == call->account &&
+            (upload->kept || upload->session == call->session))
             return upload;
     }
     return NULL;
@@ -38,7 +40,8 @@ static struct upload *need(const struct call *call, int64_t id, struct error **e
     struct upload *upload = find(call, id);
     if (upload == NULL)
         error_set(error, ERROR_NOT_FOUND,
-                  "this session has no such upload; one is forgotten after ten minutes without use");
+                  "there is no such upload; one is forgotten after ten minutes without use, a kept one after "
+                  "an hour");
     return upload;
 }
 
@@ -64,8 +67,8 @@ static bool has_room(const struct call *call, struct error **error)
     const struct upload *upload;
     DL_FOREACH(call->gateway->uploads, upload)
     {
-        of_session += upload->session == call->session;
-        of_account += upload->account == call->account;
+        of_session += !upload->kept && upload->session == call->session;
+        of_account += !upload->kept && upload->account == call->account;
     }
     if (of_session >= UPLOADS_OF_SESSION || of_account >= UPLOADS_OF_ACCOUNT)
         return error_set(error, ERROR_LIMIT, "%u uploads are open already; use or drop them first",
@@ -181,6 +184,39 @@ bool do_upload_drop(struct call *call, struct error **error)
     return true;
 }
 
+/* The kept upload of the account that was unused longest; NULL when they are not too many. */
+static struct upload *spare(const struct upload *another)
+{
+    unsigned count = 1;
+    size_t size = another->size;
+    struct upload *upload, *oldest = NULL;
+    DL_FOREACH(another->gateway->uploads, upload)
+    {
+        if (!upload->kept || upload == another || upload->account != another->account)
+            continue;
+        count++;
+        size += upload->size;
+        if (oldest == NULL || upload->used < oldest->used)
+            oldest = upload;
+    }
+    return count > UPLOADS_KEPT || size > UPLOADS_KEPT_SIZE ? oldest : NULL;
+}
+
+bool do_upload_keep(struct call *call, struct error **error)
+{
+    struct upload *upload = need(call, arg_int(call, "upload", 0), error), *given_up;
+    if (upload == NULL)
+        return false;
+    while ((given_up = spare(upload)) != NULL)
+        drop(given_up);
+    upload->session = NULL;
+    upload->kept = true;
+    upload->used = uv_now(call->gateway->loop);
+    call_done(call,
+              json_pack("{s:I,s:I}", "upload", (json_int_t)upload->id, "size", (json_int_t)upload->size));
+    return true;
+}
+
 struct upload *upload_take(const struct call *call, int64_t id, struct error **error)
 {
     struct upload *upload = need(call, id, error);
@@ -218,7 +254,17 @@ void uploads_forget(struct gateway *gateway, const struct gateway_session *sessi
     struct upload *upload, *next;
     DL_FOREACH_SAFE(gateway->uploads, upload, next)
     {
-        if (upload->session == session)
+        if (!upload->kept && upload->session == session)
+            drop(upload);
+    }
+}
+
+void uploads_account_free(const struct account *account)
+{
+    struct upload *upload, *next;
+    DL_FOREACH_SAFE(account->gateway->uploads, upload, next)
+    {
+        if (upload->account == account)
             drop(upload);
     }
 }
@@ -229,7 +275,7 @@ void uploads_sweep(struct gateway *gateway)
     struct upload *upload, *next;
     DL_FOREACH_SAFE(gateway->uploads, upload, next)
     {
-        if (now - upload->used >= UPLOAD_IDLE_MS)
+        if (now - upload->used >= (upload->kept ? UPLOAD_KEPT_MS : UPLOAD_IDLE_MS))
             drop(upload);
     }
 }

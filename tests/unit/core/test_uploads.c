@@ -83,6 +83,36 @@ static void test_largest(void **state)
     buffer_free(&piece);
 }
 
+static json_t *keep_of(json_int_t id)
+{
+    return json_pack("{s:s,s:I}", "do", "upload.keep", "upload", id);
+}
+
+static void test_kept(void **state)
+{
+    struct world *world = *state;
+    account_make(world, "alice");
+    account_make(world, "bob");
+    struct gateway_session *alice = session_of(world, "alice"), *other = session_of(world, "alice"),
+                           *bob = session_of(world, "bob");
+    json_int_t id = upload_open(world, alice), lost = upload_open(world, alice);
+    good(world, alice, write_of(id, "YWJj", 0));
+    bad(world, other, keep_of(id), ERROR_NOT_FOUND);
+    json_t *answer = give(world, alice, keep_of(id));
+    assert_int_equal(number(answer, "upload"), id);
+    assert_int_equal(number(answer, "size"), 3);
+    json_decref(answer);
+    gateway_logout(alice);
+    bad(world, other, write_of(lost, "YWJj", 0), ERROR_NOT_FOUND);
+    bad(world, bob, write_of(id, "YWJj", 3), ERROR_NOT_FOUND);
+    bad(world, bob, json_pack("{s:s,s:I}", "do", "upload.drop", "upload", id), ERROR_NOT_FOUND);
+    good(world, other, write_of(id, "YWJj", 3));
+    /* Those that nobody comes back for do not keep new ones out. */
+    for (unsigned i = 0; i < UPLOADS_KEPT; i++)
+        good(world, other, keep_of(upload_open(world, other)));
+    bad(world, other, write_of(id, "YWJj", 6), ERROR_NOT_FOUND);
+}
+
 static void test_disk_full(void **state)
 {
     struct world *world = *state;
@@ -109,6 +139,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_pieces, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_bounds, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_largest, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_kept, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_disk_full, world_setup, world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
