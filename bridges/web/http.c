@@ -31,7 +31,7 @@ struct visitor {
     struct place *place;
     int fd;
     uint64_t since; /* of the phase it is in */
-    bool answering;
+    bool answering; /* or taking what is long */
     struct visitor *prev, *next;
 };
 
@@ -162,6 +162,12 @@ void request_resume(struct request *request)
         uv_timer_start(&http->timer, on_timer, 0, 0);
 }
 
+static void be_patient(struct visitor *visitor, const struct http *http)
+{
+    visitor->answering = true;
+    visitor->since = uv_now(http->site->loop);
+}
+
 /* Called with the head, with each piece of the body, with none when all has come, and after each resume. */
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *data, size_t *size,
@@ -184,15 +190,18 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, 
     }
     if (request->stage == REQUEST_HEAD && request->ticket == 0) {
         request->stage = REQUEST_BODY;
+        if (request_is_long(request))
+            be_patient(visitor, http);
         if (!request_early(request))
             return MHD_YES;
     } else if (*size > 0) {
-        bool taken = request_body(request, data, *size);
-        *size = 0;
-        return taken ? MHD_YES : MHD_NO;
+        if (!request_body(request, data, size))
+            return MHD_NO;
+        if (request_asks(request))
+            request_suspend(request);
+        return MHD_YES;
     } else if (request->stage == REQUEST_BODY) {
-        visitor->answering = true;
-        visitor->since = uv_now(http->site->loop);
+        be_patient(visitor, http);
         request_act(request);
     }
     if (!request->answered) {

@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "disposition.h"
 #include "fields.h"
 
-enum { ANSWER_MAX = 2 << 20, POLICY_SIZE = 1280 };
+enum { ANSWER_MAX = 2 << 20, POLICY_SIZE = 1280, DISPOSITION_MOST = 1024 };
 
-static const char page_cache[] = "no-cache", api_cache[] = "no-store";
+static const char page_cache[] = "no-cache", api_cache[] = "no-store",
+                  inert[] = "default-src 'none'; sandbox";
 
 void answer_field(struct request *request, const char *name, const char *value)
 {
@@ -231,7 +233,16 @@ void answer_blob(struct request *request, struct MHD_Response *response, struct 
         type = "image/png";
     else if (head.size >= sizeof jpeg && memcmp(head.data, jpeg, sizeof jpeg) == 0)
         type = "image/jpeg";
-    answer(request, MHD_HTTP_OK, response, type, api_cache, "default-src 'none'; sandbox");
+    answer(request, MHD_HTTP_OK, response, type, api_cache, inert);
     if (strncmp(type, "image/", 6) != 0)
         answer_field(request, "Content-Disposition", "attachment");
+}
+
+void answer_file(struct request *request, struct MHD_Response *response, const char *type, const char *name)
+{
+    struct buffer disposition = buffer_make(DISPOSITION_MOST);
+    answer(request, MHD_HTTP_OK, response, disposition_type(type), api_cache, inert);
+    const char *text = disposition_write(&disposition, name) ? buffer_string(&disposition) : NULL;
+    answer_field(request, "Content-Disposition", text != NULL ? text : "attachment");
+    buffer_free(&disposition);
 }

@@ -19,6 +19,8 @@ void answer_error(struct request *request, const struct error *error);
 void answer_login_error(struct request *request, const struct error *error);
 /* Bytes of unknown kind or a picture, never to be run. Takes the response. */
 void answer_blob(struct request *request, struct MHD_Response *response, struct bytes head);
+/* A file of somebody else's, to be saved and never to be run. Takes the response. */
+void answer_file(struct request *request, struct MHD_Response *response, const char *type, const char *name);
 struct MHD_Response *response_of(struct buffer *contents); /* takes the contents, wipes them when sent */
 /* Adds a field to the answer that was given. */
 void answer_cookie(struct request *request, const struct entry *entry, unsigned keep_s);

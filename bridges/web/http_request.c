@@ -12,7 +12,13 @@
 #include "fields.h"
 #include "http_answer.h"
 
-enum { MAGIC = 0x72657175, SMALL_BODY = 64 << 10, LARGE_BODY = 1 << 20 };
+enum {
+    MAGIC = 0x72657175,
+    SMALL_BODY = 64 << 10,
+    LARGE_BODY = 1 << 20,
+    UPLOAD_BODY = 48 << 20, /* api.md, upload.open */
+    DIGITS_MOST = 18,
+};
 
 enum needs {
     NEEDS_NOTHING, /* the act itself looks at what the browser brings */
@@ -20,20 +26,25 @@ enum needs {
 };
 
 struct api_route {
-    const char *method, *path; /* a path that ends in a slash takes a name behind it */
+    const char *method, *path; /* # stands for a number; behind a slash at the end comes a name */
     enum needs needs;
-    size_t body; /* most bytes of JSON; 0: no body */
+    size_t body; /* most bytes; 0: no body */
     void (*act)(struct request *request);
+    /* Of a body that is no JSON and is not kept: called first, when it is known who sends it. */
+    void (*begin)(struct request *request);
 };
 
 static const struct api_route routes[] = {
-    {"GET", "/api/1/session", NEEDS_NOTHING, 0, session_show},
-    {"POST", "/api/1/session", NEEDS_NOTHING, SMALL_BODY, session_begin},
-    {"DELETE", "/api/1/session", NEEDS_LOGIN, 0, session_close},
-    {"POST", "/api/1/setup", NEEDS_NOTHING, SMALL_BODY, session_first},
-    {"POST", "/api/1/do", NEEDS_LOGIN, LARGE_BODY, command_do},
-    {"GET", "/api/1/blob/", NEEDS_LOGIN, 0, blob_send},
-    {"POST", "/api/1/qr", NEEDS_LOGIN, SMALL_BODY, qr_make},
+    {"GET", "/api/1/session", NEEDS_NOTHING, 0, session_show, NULL},
+    {"POST", "/api/1/session", NEEDS_NOTHING, SMALL_BODY, session_begin, NULL},
+    {"DELETE", "/api/1/session", NEEDS_LOGIN, 0, session_close, NULL},
+    {"POST", "/api/1/setup", NEEDS_NOTHING, SMALL_BODY, session_first, NULL},
+    {"POST", "/api/1/do", NEEDS_LOGIN, LARGE_BODY, command_do, NULL},
+    {"GET", "/api/1/blob/", NEEDS_LOGIN, 0, blob_send, NULL},
+    {"POST", "/api/1/qr", NEEDS_LOGIN, SMALL_BODY, qr_make, NULL},
+    {"GET", "/api/1/posts/#/parts/#", NEEDS_LOGIN, 0, post_part_send, NULL},
+    {"GET", "/api/1/posts/#/message", NEEDS_LOGIN, 0, post_message_send, NULL},
+    {"POST", "/api/1/uploads", NEEDS_LOGIN, UPLOAD_BODY, uploading_end, uploading_begin},
 };
 
 static const struct {
@@ -72,11 +83,26 @@ static enum MHD_Result take_field(void *arg, enum MHD_ValueKind kind, const char
     return MHD_YES;
 }
 
-static bool path_fits(const struct api_route *route, const char *path)
+/* Takes a number without needless zeros off the front of the path. */
+static bool take_number(const char **path, json_int_t *number)
 {
-    size_t size = strlen(route->path);
-    return route->path[size - 1] == '/' ? strncmp(path, route->path, size) == 0
-                                        : strcmp(path, route->path) == 0;
+    size_t size = strspn(*path, "0123456789");
+    if (size == 0 || size > DIGITS_MOST || (**path == '0' && size > 1))
+        return false;
+    *number = strtoll(*path, NULL, 10);
+    *path += size;
+    return true;
+}
+
+static bool path_fits(const char *pattern, const char *path, json_int_t numbers[PATH_NUMBERS])
+{
+    size_t count = 0;
+    for (; *pattern != '\0'; pattern++) {
+        if (*pattern == '#' ? count == PATH_NUMBERS || !take_number(&path, &numbers[count++])
+                            : *path++ != *pattern)
+            return false;
+    }
+    return pattern[-1] == '/' || *path == '\0';
 }
 
 static bool is_read(const char *method)
@@ -103,10 +129,13 @@ static void find_route(struct request *request, const char *method)
 {
     struct buffer allowed = buffer_make(256);
     for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
-        if (!path_fits(&routes[i], request->path))
+        json_int_t numbers[PATH_NUMBERS] = {0};
+        if (!path_fits(routes[i].path, request->path, numbers))
             continue;
-        if (strcmp(method, routes[i].method) == 0 || (is_read(method) && is_read(routes[i].method)))
+        if (strcmp(method, routes[i].method) == 0 || (is_read(method) && is_read(routes[i].method))) {
             request->route = &routes[i];
+            memcpy(request->numbers, numbers, sizeof numbers);
+        }
         buffer_printf(&allowed, "%s%s%s", buffer_size(&allowed) > 0 ? ", " : "", routes[i].method,
                       is_read(routes[i].method) ? ", HEAD" : "");
     }
@@ -126,7 +155,7 @@ static bool read_length(struct bytes text, size_t *length)
 {
     *length = 0;
     for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9' || *length > LARGE_BODY)
+        if (text.data[i] < '0' || text.data[i] > '9' || *length > UPLOAD_BODY)
             return false;
         *length = *length * 10 + (size_t)(text.data[i] - '0');
     }
@@ -148,7 +177,7 @@ static void check_body(struct request *request)
                        "the request needs a Content-Length, and no Transfer-Encoding");
     else if (!fits)
         answer_refusal(request, MHD_HTTP_CONTENT_TOO_LARGE, ERROR_LIMIT, "the request's body is too long");
-    else if (most > 0 && !fields_are_json(fields[FIELD_CONTENT_TYPE]))
+    else if (most > 0 && request->route->begin == NULL && !fields_are_json(fields[FIELD_CONTENT_TYPE]))
         answer_refusal(request, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, ERROR_INVALID,
                        "the request's body is JSON: send Content-Type: application/json");
 }
@@ -164,6 +193,16 @@ bool request_early(const struct request *request)
              (!read_length(request->fields[FIELD_CONTENT_LENGTH], &length) || length > SMALL_BODY)));
 }
 
+bool request_is_long(const struct request *request)
+{
+    return !request->answered && request->route != NULL && request->route->begin != NULL;
+}
+
+bool request_asks(const struct request *request)
+{
+    return request->token != 0;
+}
+
 static bool is_foreign(const struct request *request)
 {
     struct bytes site = request->fields[FIELD_FETCH_SITE];
@@ -177,6 +216,10 @@ static bool is_foreign(const struct request *request)
 static void admitted(struct request *request, json_t *result, const struct error *error)
 {
     (void)result;
+    if (error == NULL && request->route->begin != NULL) {
+        request->route->begin(request);
+        return;
+    }
     if (error == NULL) {
         request_resume(request);
         return;
@@ -272,12 +315,17 @@ static void wipe_cookie(struct MHD_Response *response)
         OPENSSL_cleanse((void *)(uintptr_t)cookie, strlen(cookie));
 }
 
-bool request_body(struct request *request, const void *data, size_t size)
+bool request_body(struct request *request, const void *data, size_t *size)
 {
     assert(request->magic == MAGIC);
-    return request->answered ||
-           (request->route != NULL && buffer_size(&request->body) + size <= request->route->body &&
-            buffer_append(&request->body, data, size));
+    bool taken = request->answered;
+    if (!taken && request->route->begin != NULL)
+        return uploading_take(request, data, size);
+    if (!taken)
+        taken = buffer_size(&request->body) + *size <= request->route->body &&
+                buffer_append(&request->body, data, *size);
+    *size = 0;
+    return taken;
 }
 
 void request_act(struct request *request)
@@ -287,7 +335,7 @@ void request_act(struct request *request)
     request->stage = REQUEST_ACTS;
     if (request->answered)
         return;
-    if (request->route->body > 0) {
+    if (request->route->body > 0 && request->route->begin == NULL) {
         request->input = json_loadb((const char *)body.data, body.size, JSON_REJECT_DUPLICATES, NULL);
         buffer_clear(&request->body);
         if (!json_is_object(request->input)) {
@@ -413,6 +461,7 @@ void request_free(struct request *request)
         MHD_destroy_response(request->response);
     json_decref(request->input);
     json_decref(request->shown);
+    json_decref(request->source);
     buffer_free(&request->body);
     buffer_free(&request->piece);
     OPENSSL_cleanse(request, sizeof *request);

@@ -40,6 +40,10 @@ enum request_stage {
 
 /* The gateway's answer to what was asked last: `result` is borrowed, NULL with an error. */
 typedef void request_then(struct request *request, json_t *result, const struct error *error);
+/* Takes the response; `head` is how what it holds begins. */
+typedef void flow_answer(struct request *request, struct MHD_Response *response, struct bytes head);
+
+enum { FLOW_HEAD = 16, PATH_NUMBERS = 2 };
 
 struct request {
     uint32_t magic;
@@ -50,22 +54,26 @@ struct request {
     const struct place *place;
     const struct api_route *route; /* NULL: a page */
     const char *path;
+    json_int_t numbers[PATH_NUMBERS]; /* in the path */
     struct bytes fields[FIELD_COUNT]; /* {NULL, 0}: absent */
     bool repeated;                    /* one of them came more than once */
     enum request_stage stage;
     bool suspended;
     bool keep;    /* the browser is to stay signed in */
     bool drop;    /* the cookie it came with is dead: the answer removes it */
-    bool flowing; /* a blob of several pieces is under way */
+    bool flowing; /* what comes in several pieces is under way */
     struct buffer body;
-    json_t *input; /* the body as JSON; NULL when none is due */
-    json_t *shown; /* what an answer is built from, step by step */
+    json_t *input;  /* the body as JSON; NULL when none is due */
+    json_t *shown;  /* what an answer is built from, step by step */
+    json_t *source; /* the command that gives the pieces of an answer */
+    flow_answer *flow_answer;
+    json_int_t upload; /* where a body goes that is not JSON */
     struct entry entry;
     struct gateway_session *session;
     uint64_t ticket, token, setup_ticket; /* what is asked and not answered; 0: none */
     request_then *then;
-    struct buffer piece; /* of a blob */
-    uint64_t offset;
+    struct buffer piece; /* of what is sent, or of what comes */
+    uint64_t offset;     /* behind it */
     bool last_piece;
     bool answered;
     unsigned status;
@@ -77,7 +85,11 @@ struct request *request_new(struct site *site, struct setup *setup, struct MHD_C
                             const struct place *place, const char *path, const char *method);
 /* It is answered before its body, which is too long to be read. */
 bool request_early(const struct request *request);
-bool request_body(struct request *request, const void *data, size_t size);
+/* Its answer or its body may take as long as the connection is good for. */
+bool request_is_long(const struct request *request);
+/* Leaves in *size what was not taken, while the gateway has to answer first: see request_asks(). */
+bool request_body(struct request *request, const void *data, size_t *size);
+bool request_asks(const struct request *request);
 void request_act(struct request *request);    /* when all of it has come */
 void request_cancel(struct request *request); /* asks nothing any more; a suspended one goes on */
 void request_free(struct request *request);
@@ -93,7 +105,11 @@ void request_do(struct request *request, const json_t *command, request_then *th
 void request_do_new(struct request *request, json_t *command, request_then *then); /* takes the command */
 void request_logout(struct request *request);
 
-/* http_session.c, http_do.c: what the routes do. */
+/* Sends what a command gives in pieces, "data" and "end" from "offset" on. Takes the command; `answer` makes
+ * the answer when the first piece is there. */
+void flow_send(struct request *request, json_t *command, flow_answer *answer);
+
+/* http_session.c, http_do.c, http_posts.c: what the routes do. */
 void session_show(struct request *request);
 void session_begin(struct request *request);
 void session_close(struct request *request);
@@ -101,5 +117,10 @@ void session_first(struct request *request);
 void command_do(struct request *request);
 void blob_send(struct request *request);
 void qr_make(struct request *request);
+void post_part_send(struct request *request);
+void post_message_send(struct request *request);
+void uploading_begin(struct request *request);
+bool uploading_take(struct request *request, const void *data, size_t *size);
+void uploading_end(struct request *request);
 
 #endif
