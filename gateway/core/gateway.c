@@ -76,8 +76,10 @@ static void on_check(uv_check_t *check)
 
 static void on_prepare(uv_prepare_t *prepare)
 {
-    conversations_turn(prepare->data);
-    sessions_flush(prepare->data);
+    struct gateway *gateway = prepare->data;
+    conversations_turn(gateway);
+    sessions_flush(gateway);
+    store_turn(gateway->store);
 }
 
 static bool copy_options(struct gateway *gateway, const struct core_options *options, struct error **error)

@@ -49,6 +49,12 @@ static void on_check(uv_check_t *check)
     hand_over(check->data);
 }
 
+void store_turn(struct store *store)
+{
+    if (uv_is_active((const uv_handle_t *)&store->prepare))
+        hand_over(store);
+}
+
 void store_give_batch(struct store *store, struct job *job)
 {
     worker_give(store->write_worker, job);

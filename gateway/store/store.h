@@ -252,6 +252,9 @@ struct store *store_open(uv_loop_t *loop, const char *directory, const struct st
  * the loop, which must run once more. Blocks as long as what is queued takes: one transaction, beside the one
  * that is running. */
 void store_close(struct store *store);
+/* Hands over at once what this turn of the loop has committed. For who commits before the loop sleeps, in a
+ * prepare callback: libuv would call the store's own, begun there, only when it has slept. */
+void store_turn(struct store *store);
 
 /* --- writing */
 struct store_batch;
