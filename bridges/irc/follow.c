@@ -153,6 +153,7 @@ static void adopt_epoch(struct client *client, const json_t *account)
     follow->kept = (struct cursor){-1, -1};
     follow->written = client->bytes_out;
     follow->seen_at = client_now(client) + SEEN_MS;
+    posts_restart(client, follow->at.seq);
     client_notice(client, client->in_control ? CONTROL_CHANNEL : client->nick,
                   "The gateway's data was restored from a backup; some lines may be missing here");
 }
@@ -308,6 +309,8 @@ static void take_other(struct client *client, const json_t *change)
         peer_add_conversation(client, object);
     else if ((object = json_object_get(change, "gone")) != NULL)
         peer_gone(client, object);
+    else if ((object = json_object_get(change, "post")) != NULL)
+        posts_take(client, object);
 }
 
 static int by_seq(const void *a, const void *b)
@@ -344,6 +347,7 @@ static void take_page(struct client *client, const json_t *result)
     int64_t seq = follow->at.seq;
     follow->paged = follow->paged || !last;
     json_array_foreach(changes, index, change) take_other(client, change);
+    posts_page_end(client);
     json_array_foreach(changes, index, change)
     {
         line = json_object_get(change, "line");

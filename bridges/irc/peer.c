@@ -31,7 +31,7 @@ struct peer *peer_by_conversation(struct client *client, int64_t conversation)
     return NULL;
 }
 
-static struct peer *peer_by_contact(struct client *client, int64_t contact)
+struct peer *peer_by_contact(struct client *client, int64_t contact)
 {
     struct peer *peer;
     DL_FOREACH(client->peers, peer)

@@ -154,6 +154,14 @@ static void log_in_with_pass(struct client *client)
 /* --- reading what is needed before 001
  * ------------------------------------------------------------------------ */
 
+/* Without it a client comes in all the same. */
+static void got_posts(struct client *client, const struct answer *answer)
+{
+    posts_begin(client, json_object_get(answer->result, "posts"));
+    client->phase = PHASE_LOADED;
+    registration_step(client);
+}
+
 static void got_cursor(struct client *client, const struct answer *answer)
 {
     struct follow *follow = &client->follow;
@@ -172,8 +180,7 @@ static void got_cursor(struct client *client, const struct answer *answer)
         follow->kept = (struct cursor){-1, -1};
         follow->seen_at = client_now(client) + SEEN_MS;
     }
-    client->phase = PHASE_LOADED;
-    registration_step(client);
+    client_ask(client, posts_question(), &(struct question){.answered = got_posts});
 }
 
 static void got_conversations(struct client *client, const struct answer *answer)
@@ -246,6 +253,7 @@ static void finish(struct client *client)
     client->phase = PHASE_UP;
     welcome(client);
     peer_join_all(client);
+    posts_summary(client);
     follow_begin(client);
     client_schedule(client);
 }

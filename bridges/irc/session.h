@@ -123,6 +123,24 @@ struct follow {
     int64_t replay_after;        /* last line of it that was shown; 0: its beginning */
 };
 
+/* Things told already: a later change of one is no news. */
+enum { TOLD_MOST = 16 };
+struct told {
+    int64_t floor; /* what has no higher mark is old */
+    struct told_one {
+        int64_t mark, seq, contact;
+    } ones[TOLD_MOST];
+    unsigned next;
+};
+
+enum news { NEWS_CAME, NEWS_DELIVERED, NEWS_SENT, NEWS_FAILED, NEWS_KINDS };
+struct posts {
+    struct told arrivals;          /* marked by their seq */
+    struct told fates;             /* of own ones, marked by their time */
+    unsigned told_now[NEWS_KINDS]; /* in the page of changes being read */
+    unsigned missed, locked;       /* came while the client was away; of these not opened yet */
+};
+
 struct request;
 
 struct client {
@@ -179,6 +197,7 @@ struct client {
     unsigned history_asked; /* questions of history_begin() that are not answered */
     struct peer *peers;
     struct follow follow;
+    struct posts posts;
     char (*monitored)[NICK_SIZE];
     unsigned monitored_count;
 };
@@ -272,6 +291,7 @@ void welcome(struct client *client);
  * ------------------------------------------------------------- */
 struct peer *peer_by_handle(struct client *client, const char *handle);
 struct peer *peer_by_conversation(struct client *client, int64_t conversation);
+struct peer *peer_by_contact(struct client *client, int64_t contact);
 bool peer_can_talk(const struct peer *peer);
 void peer_channel(const struct peer *peer, char out[TARGET_SIZE]);
 void peer_add_contact(struct client *client, const json_t *contact);
@@ -311,6 +331,15 @@ uint64_t follow_next(const struct client *client);
 void follow_said(struct client *client, int64_t seq); /* a line said here was acknowledged with this number */
 void follow_handed(struct client *client);            /* looks what has been given to the system by now */
 void follow_keep(struct client *client);              /* tells the gateway how far that is */
+
+/* --- posts.c: notices of posts
+ * --------------------------------------------------------------------------------------------- */
+json_t *posts_question(void); /* what is asked before the client is up, when its cursor is known, */
+void posts_begin(struct client *client, const json_t *list); /* what was answered; NULL: nothing */
+void posts_summary(struct client *client);
+void posts_take(struct client *client, const json_t *post); /* one that is new or has changed */
+void posts_page_end(struct client *client);                 /* of the changes that hold them */
+void posts_restart(struct client *client, int64_t seq);     /* a new epoch, in which this is the newest */
 
 /* --- talk.c: lines of people
  * ------------------------------------------------------------------------------------ */

@@ -11,7 +11,7 @@
 
 #include "base/map.h"
 
-enum { FAKE_PEOPLE = 16, FAKE_LINES = 4096, FAKE_TIME = 1700000000 };
+enum { FAKE_PEOPLE = 16, FAKE_LINES = 4096, FAKE_POSTS = 64, FAKE_TIME = 1700000000 };
 
 struct fake_person {
     const char *handle, *state, *reason;
@@ -25,6 +25,17 @@ struct fake_line {
     int64_t conversation, change;
     const char *direction, *delivery;
     char *text, *label;
+};
+
+/* Their numbers are of the log in the gateway; here they begin at 1 of their own. */
+struct fake_post {
+    int64_t change, contact;
+    const char *subject;
+    const char *state;  /* verdict of one that came; delivery of an own one */
+    const char *reason; /* of the delivery */
+    const char *kind;
+    int64_t since;
+    bool own, seen;
 };
 
 struct gateway_session {
@@ -51,6 +62,8 @@ struct gateway {
     size_t people_count;
     struct fake_line lines[FAKE_LINES]; /* seq is index + 1 */
     int64_t seq, change, epoch;
+    struct fake_post posts[FAKE_POSTS]; /* seq is index + 1 */
+    int64_t post_count;
     int64_t gone_contact, gone_change;
     struct gateway_session *sessions;
     struct fake_answer *answers;
@@ -115,6 +128,33 @@ static inline void fake_delivery(struct gateway *gateway, int64_t seq, const cha
     gateway->lines[seq - 1].change = ++gateway->change;
 }
 
+static inline int64_t fake_post_add(struct gateway *gateway, int64_t contact, const char *subject,
+                                    const char *verdict)
+{
+    gateway->posts[gateway->post_count] = (struct fake_post){.change = ++gateway->change,
+                                                             .contact = contact,
+                                                             .subject = subject,
+                                                             .state = verdict,
+                                                             .kind = "post"};
+    return ++gateway->post_count;
+}
+
+static inline void fake_post_seen(struct gateway *gateway, int64_t seq)
+{
+    gateway->posts[seq - 1].seen = true;
+    gateway->posts[seq - 1].change = ++gateway->change;
+}
+
+/* What becomes of an own post, `since` so many seconds behind FAKE_TIME. */
+static inline void fake_post_state(struct gateway *gateway, int64_t seq, const char *state, int64_t since)
+{
+    struct fake_post *post = &gateway->posts[seq - 1];
+    post->own = true;
+    post->state = state;
+    post->since = ((int64_t)FAKE_TIME + since) * 1000;
+    post->change = ++gateway->change;
+}
+
 static inline void fake_init(struct gateway *gateway)
 {
     memset(gateway, 0, sizeof *gateway);
@@ -171,6 +211,37 @@ static inline json_t *fake_line_json(const struct gateway *gateway, int64_t seq)
                      strcmp(line->delivery, "failed") == 0 ? "the tunnel broke" : "", "label", line->label);
 }
 
+static inline json_t *fake_post_json(const struct gateway *gateway, int64_t seq)
+{
+    const struct fake_post *post = &gateway->posts[seq - 1];
+    json_t *contact = post->contact != 0 ? json_integer(post->contact) : json_null();
+    json_t *object = json_pack("{s:I, s:I, s:s, s:s, s:b, s:s, s:O}", "seq", (json_int_t)seq, "change",
+                               (json_int_t)post->change, "direction", post->own ? "out" : "in", "subject",
+                               post->subject, "seen", post->seen, "kind", post->kind, "contact", contact);
+    if (post->own) {
+        json_object_set_new(object, "deliveries",
+                            json_pack("[{s:O, s:s, s:s, s:s, s:I}]", "contact", contact, "handle", "bob",
+                                      "delivery", post->state, "reason",
+                                      post->reason != NULL ? post->reason : "", "since",
+                                      (json_int_t)post->since));
+    } else {
+        json_object_set_new(object, "verdict", json_string(post->state));
+        json_object_set_new(object, "from",
+                            json_pack("[{s:s}]", "address", "stranger-with-a-name@distant.alt"));
+    }
+    json_decref(contact);
+    return object;
+}
+
+static inline json_t *fake_posts(const struct gateway *gateway)
+{
+    json_t *list = json_array();
+    for (int64_t seq = gateway->post_count; seq > 0; seq--)
+        if (!gateway->posts[seq - 1].own)
+            json_array_append_new(list, fake_post_json(gateway, seq));
+    return json_pack("{s:o, s:b}", "posts", list, "more", 0);
+}
+
 static inline json_t *fake_list(const struct gateway *gateway, const char *member, bool conversation)
 {
     json_t *list = json_array();
@@ -202,6 +273,11 @@ static inline json_t *fake_changes(const struct gateway *gateway, const json_t *
             if (gateway->people[i].change == at + 1) {
                 object = fake_person_json(gateway, i, true);
                 member = "conversation";
+            }
+        for (int64_t i = 1; i <= gateway->post_count && object == NULL; i++)
+            if (gateway->posts[i - 1].change == at + 1) {
+                object = fake_post_json(gateway, i);
+                member = "post";
             }
         if (object == NULL && gateway->gone_change == at + 1) {
             object = json_pack("{s:I}", "contact", (json_int_t)gateway->gone_contact);
@@ -261,6 +337,8 @@ static inline json_t *fake_run_command(struct gateway *gateway, const json_t *co
         return fake_list(gateway, "conversations", true);
     if (strcmp(verb, "changes") == 0)
         return fake_changes(gateway, command);
+    if (strcmp(verb, "post.list") == 0)
+        return fake_posts(gateway);
     if (strcmp(verb, "history") == 0)
         return fake_history(gateway, command);
     if (strcmp(verb, "client.open") == 0) {
