@@ -6,6 +6,7 @@
 #include "core/changes.h"
 #include "core/post_message.h"
 #include "core/post_queue.h"
+#include "core/post_read.h"
 #include "core/post_rows.h"
 #include "core/post_send.h"
 #include "core/post_store.h"
@@ -30,7 +31,7 @@ struct commit {
 void sending_free(struct sending *sending)
 {
     if (sending->large)
-        sending->account->posts.reads--;
+        post_read_end(sending->account);
     people_release(sending->people);
     upload_free(sending->upload);
     for (size_t i = 0; i < sending->attachment_count; i++)

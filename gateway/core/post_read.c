@@ -13,7 +13,9 @@
 
 enum {
     PIECE_MOST = 262144,
-    CACHE_MS = 60000, /* a part is kept so long after its last piece */
+    WAITING_MOST = 64,      /* of an account */
+    CACHE_MS = 60000,       /* a part is kept so long after its last piece */
+    CACHE_LIMIT = 64 << 20, /* bytes of all that are kept */
 };
 
 /* What a command waits for: the message, and what is made of it off the loop. */
@@ -30,18 +32,22 @@ struct reading {
     struct buffer data;
     int64_t seq;
     bool counted; /* in account->posts.reads */
+    fetched_fn *fetched;
     struct error *error;
+    struct reading *prev, *next; /* in account->posts.waiting */
 };
 
 static void reading_free(struct reading *reading)
 {
-    reading->account->posts.reads -= reading->counted;
+    struct account *ends = reading->counted ? reading->account : NULL;
     json_decref(reading->json);
     mime_view_free(&reading->view);
     buffer_free(&reading->message);
     buffer_free(&reading->data);
     error_free(reading->error);
     free(reading);
+    if (ends != NULL)
+        post_read_end(ends);
 }
 
 static void reading_fail(struct reading *reading, const struct error *error)
@@ -63,18 +69,42 @@ static struct reading *reading_new(struct call *call, struct error **error)
     return reading;
 }
 
-/* A large message is in memory while it is worked on: not too many of them. */
-static bool takes_memory(struct reading *reading, size_t size)
+static void fetch(struct reading *reading)
+{
+    reading->account->posts.reads++;
+    reading->counted = true;
+    post_fetch(reading->account, reading->seq, true, reading->fetched, reading);
+}
+
+/* A message is in memory while it is worked on: few at a time, and the others wait for their turn. */
+static bool fetch_in_turn(struct reading *reading, fetched_fn *fetched, struct error **error)
 {
     struct posts *posts = &reading->account->posts;
-    if (size <= POST_AT_ONCE)
+    reading->fetched = fetched;
+    if (posts->reads < POST_READS) {
+        fetch(reading);
         return true;
-    if (posts->reads >= POST_READS)
-        return error_set(&reading->error, ERROR_UNAVAILABLE,
-                         "%u large messages are being worked on; try again in a moment", posts->reads);
-    posts->reads++;
-    reading->counted = true;
+    }
+    if (posts->waiting_count >= WAITING_MOST) {
+        reading_free(reading);
+        return error_set(error, ERROR_UNAVAILABLE, "%u posts are being read already; try again in a moment",
+                         posts->reads + posts->waiting_count);
+    }
+    DL_APPEND(posts->waiting, reading);
+    posts->waiting_count++;
     return true;
+}
+
+void post_read_end(struct account *account)
+{
+    struct posts *posts = &account->posts;
+    struct reading *next = posts->waiting;
+    posts->reads--;
+    if (next == NULL || posts->reads >= POST_READS)
+        return;
+    DL_DELETE(posts->waiting, next);
+    posts->waiting_count--;
+    fetch(next);
 }
 
 /* True when the reading goes on. */
@@ -167,10 +197,6 @@ static void show_fetched(void *arg, struct fetched_post *post, const struct erro
         reading_free(reading);
         return;
     }
-    if (!takes_memory(reading, buffer_size(&reading->message))) {
-        reading_fail(reading, reading->error);
-        return;
-    }
     job_run(reading->account->gateway, buffer_size(&reading->message), view, viewed, reading);
 }
 
@@ -179,8 +205,7 @@ bool do_post_show(struct call *call, struct error **error)
     struct reading *reading = reading_new(call, error);
     if (reading == NULL)
         return false;
-    post_fetch(call->account, reading->seq, true, show_fetched, reading);
-    return true;
+    return fetch_in_turn(reading, show_fetched, error);
 }
 
 /* --- pieces */
@@ -270,35 +295,74 @@ bool do_post_read(struct call *call, struct error **error)
 
 /* --- post.part: decoding takes the whole message, so what one piece was asked of is kept for the next */
 
-struct part_cache {
+struct part_cache { /* one part; the list begins with the one unused longest */
     int64_t account, seq;
     unsigned part;
     struct buffer data;
     uint64_t used; /* uv_now() */
+    struct part_cache *prev, *next;
 };
+
+static void forget_part(struct gateway *gateway, struct part_cache *cache)
+{
+    DL_DELETE(gateway->part_cache, cache);
+    buffer_free(&cache->data);
+    free(cache);
+}
 
 void part_cache_free(struct gateway *gateway)
 {
-    if (gateway->part_cache == NULL)
-        return;
-    buffer_free(&gateway->part_cache->data);
-    free(gateway->part_cache);
-    gateway->part_cache = NULL;
+    while (gateway->part_cache != NULL)
+        forget_part(gateway, gateway->part_cache);
 }
 
 void part_cache_sweep(struct gateway *gateway)
 {
-    if (gateway->part_cache != NULL && uv_now(gateway->loop) - gateway->part_cache->used >= CACHE_MS)
-        part_cache_free(gateway);
+    while (gateway->part_cache != NULL && uv_now(gateway->loop) - gateway->part_cache->used >= CACHE_MS)
+        forget_part(gateway, gateway->part_cache);
 }
 
 static struct part_cache *cached(const struct reading *reading)
 {
-    struct part_cache *cache = reading->account->gateway->part_cache;
-    return cache != NULL && cache->account == reading->account->id && cache->seq == reading->seq &&
-                   cache->part == reading->part
-               ? cache
-               : NULL;
+    struct gateway *gateway = reading->account->gateway;
+    struct part_cache *cache;
+    DL_FOREACH(gateway->part_cache, cache)
+    {
+        if (cache->account != reading->account->id || cache->seq != reading->seq ||
+            cache->part != reading->part)
+            continue;
+        cache->used = uv_now(gateway->loop);
+        DL_DELETE(gateway->part_cache, cache);
+        DL_APPEND(gateway->part_cache, cache);
+        return cache;
+    }
+    return NULL;
+}
+
+/* Takes what was decoded; NULL when it stays where it is. */
+static struct part_cache *keep_part(struct reading *reading)
+{
+    struct gateway *gateway = reading->account->gateway;
+    struct part_cache *cache = NULL, *each;
+    size_t size = buffer_size(&reading->data), kept = size;
+    if (size > reading->size && cached(reading) == NULL)
+        cache = calloc(1, sizeof *cache);
+    if (cache == NULL)
+        return NULL;
+    DL_FOREACH(gateway->part_cache, each)
+    kept += buffer_size(&each->data);
+    while (gateway->part_cache != NULL && kept > CACHE_LIMIT) {
+        kept -= buffer_size(&gateway->part_cache->data);
+        forget_part(gateway, gateway->part_cache);
+    }
+    *cache = (struct part_cache){.account = reading->account->id,
+                                 .seq = reading->seq,
+                                 .part = reading->part,
+                                 .data = reading->data,
+                                 .used = uv_now(gateway->loop)};
+    reading->data = buffer_make(0);
+    DL_APPEND(gateway->part_cache, cache);
+    return cache;
 }
 
 static void decode(void *arg)
@@ -311,20 +375,9 @@ static void decode(void *arg)
 static void decoded(void *arg, bool ran)
 {
     struct reading *reading = arg;
-    struct gateway *gateway = reading->account->gateway;
     if (!ran_well(reading, ran))
         return;
-    struct part_cache *cache = buffer_size(&reading->data) > reading->size ? calloc(1, sizeof *cache) : NULL;
-    if (cache != NULL) {
-        part_cache_free(gateway);
-        *cache = (struct part_cache){.account = reading->account->id,
-                                     .seq = reading->seq,
-                                     .part = reading->part,
-                                     .data = reading->data,
-                                     .used = uv_now(gateway->loop)};
-        reading->data = buffer_make(0);
-        gateway->part_cache = cache;
-    }
+    const struct part_cache *cache = keep_part(reading);
     answer_from(reading, buffer_view(cache != NULL ? &cache->data : &reading->data));
 }
 
@@ -333,10 +386,6 @@ static void part_fetched(void *arg, struct fetched_post *post, const struct erro
     struct reading *reading = arg;
     if (!take(reading, post, error))
         return;
-    if (!takes_memory(reading, buffer_size(&reading->message))) {
-        reading_fail(reading, reading->error);
-        return;
-    }
     job_run(reading->account->gateway, buffer_size(&reading->message), decode, decoded, reading);
 }
 
@@ -351,12 +400,9 @@ bool do_post_part(struct call *call, struct error **error)
         return error_set(error, ERROR_NOT_FOUND, "this post has no such part; post.show lists them");
     }
     reading->part = (unsigned)part;
-    struct part_cache *cache = cached(reading);
-    if (cache == NULL) {
-        post_fetch(call->account, reading->seq, true, part_fetched, reading);
-        return true;
-    }
-    cache->used = uv_now(call->gateway->loop);
+    const struct part_cache *cache = cached(reading);
+    if (cache == NULL)
+        return fetch_in_turn(reading, part_fetched, error);
     answer_from(reading, buffer_view(&cache->data));
     return true;
 }

@@ -13,7 +13,10 @@ bool do_post_part(struct call *call, struct error **error);
 bool do_post_flag(struct call *call, struct error **error);
 bool do_post_delete(struct call *call, struct error **error);
 
-/* The last attachment that was read in pieces is kept decoded for a minute. */
+/* One of account->posts.reads is done: another that waits may begin. */
+void post_read_end(struct account *account);
+
+/* Attachments that are read in pieces are kept decoded for a minute. */
 struct part_cache;
 void part_cache_free(struct gateway *gateway);
 void part_cache_sweep(struct gateway *gateway);

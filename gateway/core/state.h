@@ -173,7 +173,9 @@ struct posts {
     struct post_in *in;          /* the network side's; NULL: nothing is served */
     size_t queued;               /* deliveries */
     int64_t queued_bytes;        /* of their messages */
-    unsigned reads;              /* large ones under way */
+    unsigned reads;              /* messages that are being worked on for clients */
+    struct reading *waiting;     /* for their turn among these, oldest first */
+    unsigned waiting_count;
     int64_t last_seq;            /* the newest committed post */
     int64_t stranger_times[24];  /* hours, of which */
     unsigned stranger_counts[24];
