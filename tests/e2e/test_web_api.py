@@ -19,7 +19,7 @@ import urllib.parse
 import zlib
 
 from harness import Gateway, run, wait_for
-from ws import Answer, Site
+from ws import Answer, Site, answer_of
 
 # Before a daemon starts: the sanitizer keeps little of what was freed, so that memory can be measured.
 os.environ.setdefault("ASAN_OPTIONS", "quarantine_size_mb=4:malloc_context_size=5")
@@ -453,7 +453,6 @@ def posts():
         assert disposition.startswith("attachment; filename=") and "/" not in disposition and "\u202e" not in disposition, disposition
         head = bob.request("HEAD", target)
         assert head.headers["Content-Disposition"] == disposition and head.headers["Content-Type"] == kind, head
-        assert site.request("GET", target).status == 404 or post["seq"] in [each["seq"] for each in given(site, "post.list")["posts"]]
         assert bob.request("GET", target, headers={"Cookie": None}).status == 401
         assert bob.request("GET", target, headers={"Sec-Fetch-Site": "cross-site"}).status == 403
     names = [bob.request("GET", f"/api/1/posts/{post['seq']}/parts/{part['part']}").headers["Content-Disposition"] for part in shown["parts"]]
@@ -470,6 +469,15 @@ def posts():
     parsed = email.message_from_bytes(whole.body, policy=email.policy.default)
     assert parsed["Subject"] == "files" and len(whole.body) == post["size"], (parsed["Subject"], len(whole.body), post["size"])
     assert large in [part.get_content() for part in parsed.iter_attachments()]
+    # A page asks for all at once, and the large one more than once.
+    asked = [(bob.connect(), part) for part in 4 * list(range(len(files)))]
+    for sock, part in asked:
+        target = f"/api/1/posts/{post['seq']}/parts/{shown['parts'][part]['part']}"
+        sock.sendall(bob.head("GET", target, {"Connection": "close"}))
+    for sock, part in asked:
+        answer = answer_of(sock, b"")
+        assert answer.status == 200 and answer.body == files[part][2], answer
+        sock.close()
     given(bob, "post.delete", seq=post["seq"])
     assert bob.request("GET", f"/api/1/posts/{post['seq']}/message").status == 404
     bob.request("DELETE", "/api/1/session")
@@ -512,6 +520,7 @@ def over_tls():
     secure.cookie, secure.token = cookie.split(";")[0], answer.json()["token"]
     assert secure.request("POST", "/api/1/do", {"do": "hello"}).status == 200
     assert secure.request("POST", "/api/1/do", {"do": "hello"}, headers={"Origin": secure.url.replace("https", "http")}).status == 403
+    given(secure, "upload.drop", upload=uploaded(secure, os.urandom(2 << 20)))
     assert site.request("GET", "/api/1/session", headers={"Cookie": secure.cookie}).json()["signed_in"] is False
     secure.request("DELETE", "/api/1/session")
 

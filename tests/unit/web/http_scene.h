@@ -19,6 +19,7 @@
 #include "tests/support/vectors.h"
 #include "web/http.h"
 #include "web/site.h"
+#include "wire/radix64.h"
 
 /* --- the gateway: accounts with passwords, app passwords, a blob; answers wait for fake_turn() */
 
@@ -56,14 +57,18 @@ struct gateway {
     unsigned failures, tokens;
     struct gateway_session *sessions;
     struct fake_answer *answers;
-    json_t *commands;    /* all that were given */
-    struct error refuse; /* of the next command that is not of the ones below; code 0: none */
-    struct error locked; /* of log-ins */
-    uint8_t blob[700000];
+    json_t *commands;     /* all that were given */
+    struct error refuse;  /* of the next command that is not of the ones below; code 0: none */
+    struct error locked;  /* of log-ins */
+    uint8_t blob[700000]; /* also what a post's part holds, and its message */
     size_t blob_size;
-    bool blob_breaks; /* behind the first piece */
-    bool none_made;   /* no app password is made for anybody */
-    bool hold;        /* nothing is answered */
+    bool blob_breaks;                            /* behind the first piece */
+    const char *part_name, *part_type, *verdict; /* of post 5, whose part 2 is the only one */
+    struct buffer received;                      /* by uploads */
+    size_t received_most;                        /* then the disk is full; 0: never */
+    bool kept;
+    bool none_made; /* no app password is made for anybody */
+    bool hold;      /* nothing is answered */
 };
 
 static inline struct fake_login *fake_add(struct gateway *gateway, const char *account, const char *password,
@@ -205,8 +210,11 @@ static inline json_t *fake_piece(const struct gateway *gateway, const json_t *co
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     size_t offset = (size_t)json_integer_value(json_object_get(command, "offset"));
     size_t size = (size_t)json_integer_value(json_object_get(command, "size"));
-    if (strspn(fake_text(command, "blob"), "a") != 64 || (gateway->blob_breaks && offset > 0)) {
-        *error = (struct error){ERROR_NOT_FOUND, "this blob does not exist"};
+    bool there = strcmp(fake_text(command, "do"), "blob") == 0
+                     ? strspn(fake_text(command, "blob"), "a") == 64
+                     : json_integer_value(json_object_get(command, "seq")) == 5;
+    if (!there || (gateway->blob_breaks && offset > 0)) {
+        *error = (struct error){ERROR_NOT_FOUND, "this does not exist"};
         return NULL;
     }
     size = offset + size > gateway->blob_size ? gateway->blob_size - offset : size;
@@ -223,6 +231,29 @@ static inline json_t *fake_piece(const struct gateway *gateway, const json_t *co
     json_t *result = json_pack("{s:s,s:b}", "data", text, "end", offset + size == gateway->blob_size);
     free(text);
     return result;
+}
+
+static inline json_t *fake_post(const struct gateway *gateway, const json_t *command, struct error *error)
+{
+    if (json_integer_value(json_object_get(command, "seq")) != 5) {
+        *error = (struct error){ERROR_NOT_FOUND, "there is no such post"};
+        return NULL;
+    }
+    if (gateway->part_name == NULL)
+        return json_pack("{s:s,s:[]}", "verdict", gateway->verdict, "parts");
+    return json_pack("{s:s,s:[{s:i,s:s,s:s}]}", "verdict", "signed", "parts", "part", 2, "name",
+                     gateway->part_name, "type", gateway->part_type);
+}
+
+static inline json_t *fake_upload(struct gateway *gateway, const json_t *command, struct error *error)
+{
+    size_t size = buffer_size(&gateway->received);
+    assert_int_equal(json_integer_value(json_object_get(command, "upload")), 7);
+    assert_int_equal(json_integer_value(json_object_get(command, "offset")), size);
+    assert_true(radix64_decode(&gateway->received, bytes_of_string(fake_text(command, "data"))));
+    if (gateway->received_most != 0 && buffer_size(&gateway->received) > gateway->received_most)
+        *error = (struct error){ERROR_UNAVAILABLE, "the disk takes no more"};
+    return json_pack("{s:I}", "size", (json_int_t)buffer_size(&gateway->received));
 }
 
 static inline json_t *fake_run(struct gateway *gateway, struct gateway_session *session,
@@ -254,7 +285,17 @@ static inline json_t *fake_run(struct gateway *gateway, struct gateway_session *
         session->login->gone = *ends = true;
         return NULL;
     }
-    if (strcmp(verb, "blob") == 0)
+    if (strcmp(verb, "post.show") == 0)
+        return fake_post(gateway, command, error);
+    if (strcmp(verb, "upload.open") == 0)
+        return json_pack("{s:i}", "upload", 7);
+    if (strcmp(verb, "upload.write") == 0)
+        return fake_upload(gateway, command, error);
+    if (strcmp(verb, "upload.keep") == 0) {
+        gateway->kept = true;
+        return json_pack("{s:i,s:I}", "upload", 7, "size", (json_int_t)buffer_size(&gateway->received));
+    }
+    if (strcmp(verb, "blob") == 0 || strcmp(verb, "post.part") == 0 || strcmp(verb, "post.read") == 0)
         return fake_piece(gateway, command, error);
     if (strcmp(verb, "contact.list") == 0)
         return json_pack("{s:[]}", "contacts");
@@ -335,6 +376,7 @@ static inline void scene_open(bool first_run)
     fake_gateway = &scene.gateway;
     assert_int_equal(uv_loop_init(&scene.loop), 0);
     scene.gateway.commands = json_array();
+    scene.gateway.received = buffer_make(8 << 20);
     scene.site = (struct site){.loop = &scene.loop,
                                .gateway = &scene.gateway,
                                .names = names,
@@ -367,6 +409,7 @@ static inline void scene_close(void)
     assert_null(scene.gateway.sessions);
     assert_int_equal(scene.places, 0);
     json_decref(scene.gateway.commands);
+    buffer_free(&scene.gateway.received);
     assert_int_equal(uv_loop_close(&scene.loop), 0);
 }
 
