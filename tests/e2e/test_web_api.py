@@ -483,6 +483,26 @@ def posts():
     bob.request("DELETE", "/api/1/session")
 
 
+def a_script_sends_a_message():
+    """With an app password and nothing else: a whole message as bytes, sent, and read back."""
+    made = gateway.do("app_password.new", account="alice", label="script", scope="web")
+    script = Held(gateway)
+
+    def request(method, target, body=None, **headers):
+        return script.request(method, target, body, headers={**basic("alice", made["password"]), **headers})
+    message = b"From: alice@distant.alt\r\nTo: bob@distant.alt\r\nSubject: by a script\r\n\r\n" + b"line of text\r\n" * 60000
+    upload = request("POST", "/api/1/uploads", message, **{"Content-Type": "message/rfc822"}).json()["upload"]
+    send = {"do": "post.send", "to": ["bob"], "upload": upload}
+    seq = request("POST", "/api/1/do", send).json()["done"]["seq"]
+    assert request("POST", "/api/1/do", send).status == 404  # it was used up
+    own = request("GET", f"/api/1/posts/{seq}/message")
+    assert own.status == 200 and b"Subject: by a script" in own.body and own.body.count(b"line of text") == 60000, own
+    wait_for("it is delivered", lambda: request("POST", "/api/1/do", {"do": "post.show", "seq": seq}).json()["done"]["deliveries"][0][
+        "delivery"] == "delivered")
+    gateway.do("app_password.revoke", account="alice", app_password=made["id"])
+    assert request("GET", f"/api/1/posts/{seq}/message").status == 401
+
+
 def brute_force():
     statuses = [site.request("POST", "/api/1/session", {"account": "bob", "password": f"guess {n}"}, source="127.0.0.9") for n in range(6)]
     assert [answer.status for answer in statuses[:4]] == [401] * 4 and statuses[-1].status == 429, statuses
@@ -604,5 +624,5 @@ def nothing_is_left():
 
 run(first_run, wrong_codes_change_nothing, files, traversal, files_from_a_folder, signing_in_and_out, fixation,
     app_passwords_and_scripts, foreign_pages, rebinding, blobs, commands, uploads,
-    broken_off_uploads_are_forgotten, posts, over_tls, one_connection, methods_and_paths, nothing_is_left,
+    broken_off_uploads_are_forgotten, posts, a_script_sends_a_message, over_tls, one_connection, methods_and_paths, nothing_is_left,
     brute_force)
