@@ -9,7 +9,7 @@
 /* Notices of posts. They are read elsewhere: here a person is told that one came, and what became of an own
  * one. What happened while the client was away is a single line. */
 enum {
-    LIST_MOST = 200,  /* posts looked at after log-in */
+    LIST_MOST = 50,   /* posts looked at after log-in */
     PAGE_NOTICES = 5, /* of a kind, for one page of changes; the rest is counted */
     SUBJECT_POINTS = 60,
     SENDER_POINTS = 40,

@@ -233,11 +233,17 @@ static inline json_t *fake_post_json(const struct gateway *gateway, int64_t seq)
     return object;
 }
 
-static inline json_t *fake_posts(const struct gateway *gateway)
+static inline int64_t fake_integer(const json_t *command, const char *member)
+{
+    return json_integer_value(json_object_get(command, member));
+}
+
+static inline json_t *fake_posts(const struct gateway *gateway, const json_t *command)
 {
     json_t *list = json_array();
+    int64_t max = fake_integer(command, "max");
     for (int64_t seq = gateway->post_count; seq > 0; seq--)
-        if (!gateway->posts[seq - 1].own)
+        if (!gateway->posts[seq - 1].own && (int64_t)json_array_size(list) < max)
             json_array_append_new(list, fake_post_json(gateway, seq));
     return json_pack("{s:o, s:b}", "posts", list, "more", 0);
 }
@@ -249,11 +255,6 @@ static inline json_t *fake_list(const struct gateway *gateway, const char *membe
         if ((int64_t)i + 1 != gateway->gone_contact)
             json_array_append_new(list, fake_person_json(gateway, i, conversation));
     return json_pack("{s:o}", member, list);
-}
-
-static inline int64_t fake_integer(const json_t *command, const char *member)
-{
-    return json_integer_value(json_object_get(command, member));
 }
 
 static inline json_t *fake_changes(const struct gateway *gateway, const json_t *command)
@@ -338,7 +339,7 @@ static inline json_t *fake_run_command(struct gateway *gateway, const json_t *co
     if (strcmp(verb, "changes") == 0)
         return fake_changes(gateway, command);
     if (strcmp(verb, "post.list") == 0)
-        return fake_posts(gateway);
+        return fake_posts(gateway, command);
     if (strcmp(verb, "history") == 0)
         return fake_history(gateway, command);
     if (strcmp(verb, "client.open") == 0) {

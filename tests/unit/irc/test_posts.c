@@ -152,6 +152,12 @@ static void test_summary(void **state)
     wire_log_in(&wire, &site, "", "a");
     wire_expect_none(&wire, "*posts came*");
     wire_close(&wire);
+    for (unsigned i = 0; i < 55; i++)
+        fake_post_add(&gateway, bob, "one of many", "signed");
+    wire_log_in(&wire, &site, "", "a");
+    wire_expect(&wire, NOTICE "At least 50 posts came while you were away; *");
+    wire_expect_none(&wire, "*one of many*");
+    wire_close(&wire);
     /* A client that comes for the first time is told nothing old. */
     wire_log_in(&wire, &site, "", "new");
     wire_expect_none(&wire, "*posts came*");
