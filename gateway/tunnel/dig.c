@@ -237,8 +237,11 @@ bool router_dig(struct router *router, const uint8_t hash[TURTLE_HASH_SIZE], enu
     } else {
         /* A person who asks again has a reason to think that something has changed. */
         bool soon = wanted->asked || urgency == DIG_PERSON;
-        uint64_t wait = soon ? SPACING_MS : router_jitter(router, BACKOFF_FIRST_MS);
-        schedule(router, wanted, wanted->dug_at + wait);
+        uint64_t due = wanted->dug_at + (soon ? SPACING_MS : router_jitter(router, BACKOFF_FIRST_MS));
+        /* Who asks again is never served later for it. */
+        if (wanted->state == WANTED_TIMED && wanted->timer.due < due)
+            due = wanted->timer.due;
+        schedule(router, wanted, due);
         wanted->urgency = wanted->state == WANTED_TIMED ? urgency : wanted->urgency;
     }
     dig_tick(router, now);

@@ -217,6 +217,20 @@ static void test_a_friend_that_comes_back_is_asked_again_soon(void **state)
     single_free(single);
 }
 
+/* Such as when more posts are given while the first waits. */
+static void test_asking_again_delays_nothing(void **state)
+{
+    (void)state;
+    struct single *single = single_new(NULL, 3);
+    dig(single, 1, DIG_WAITING);
+    single_up(single, A, TURTLE_06);
+    assert_int_equal(single_count(single, ROUTER_DUG), 1);
+    single->now += 1000;
+    dig(single, 1, DIG_WAITING);
+    assert_in_range(until_dug(single), 11000, 17000);
+    single_free(single);
+}
+
 static void test_a_flapping_friend_stays_within_the_budget(void **state)
 {
     (void)state;
@@ -341,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_the_budget_goes_to_the_most_urgent),
         cmocka_unit_test(test_a_friend_that_comes_back_is_asked_at_once),
         cmocka_unit_test(test_a_friend_that_comes_back_is_asked_again_soon),
+        cmocka_unit_test(test_asking_again_delays_nothing),
         cmocka_unit_test(test_a_flapping_friend_stays_within_the_budget),
         cmocka_unit_test(test_closing_and_wanting_again),
         cmocka_unit_test(test_an_answer_to_what_is_no_longer_wanted),
