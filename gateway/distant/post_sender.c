@@ -239,10 +239,9 @@ static void wait_for_greeting(struct post_sender *sender, struct sender_tunnel *
         sender->now - tunnel->keyless_since >= POST_GREETING_MS &&
         !sender_greeting_is_checked(sender, tunnel))
         sender_wire_set(sender, POST_WIRE_CLASSIC);
-    if (sender->wire != POST_WIRE_CLASSIC && sender->now >= ask_at(tunnel)) {
-        tunnel->asked++;
+    /* However late the tick comes, one question is enough. */
+    for (; sender->wire != POST_WIRE_CLASSIC && sender->now >= ask_at(tunnel); tunnel->asked++)
         tunnel->ask = true;
-    }
 }
 
 static void forget_expired(struct post_sender *sender, struct sender_tunnel *tunnel)
