@@ -13,6 +13,7 @@
 enum { CTL_DONE = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3 };
 
 struct ctl {
+    const char *program; /* in front of errors; NULL: retrogatectl */
     FILE *in, *out, *log;
     const char *socket;  /* NULL: the default path */
     const char *account; /* NULL: the only one there is */
@@ -23,6 +24,7 @@ struct ctl {
     /* Prints a QR code; NULL where there is none (tests). */
     bool (*print_qr)(FILE *out, const char *text, struct error **error);
     struct ctl_client *client; /* connected when first needed */
+    enum error_code failure;   /* of what ctl_fail() told last */
 };
 
 enum ctl_kind {
@@ -48,7 +50,7 @@ struct ctl_param {
     bool optional; /* options always are */
 };
 
-enum { CTL_PARAMS_MAX = 8, CTL_POLL_MS = 1000 };
+enum { CTL_PARAMS_MAX = 12, CTL_POLL_MS = 1000 };
 
 struct ctl_layout;
 

@@ -15,6 +15,7 @@ const struct ctl_layout status_layout = {.columns = {{"name", "name", SHOW_TEXT}
                                                      {"friends", "friends", SHOW_TEXT},
                                                      {"listening", "listening", SHOW_TEXT},
                                                      {"tunnels", "tunnels", SHOW_TEXT},
+                                                     {"posts", "posts", SHOW_TEXT},
                                                      {"traffic", "traffic", SHOW_TEXT},
                                                      {"store", "store", SHOW_TEXT}}};
 
@@ -30,6 +31,11 @@ const struct ctl_layout accounts_layout = {
     .empty = "no account yet; make one with 'retrogatectl account add NAME'",
     .columns = {ACCOUNT_COLUMNS}};
 const struct ctl_layout account_layout = {.columns = {ACCOUNT_COLUMNS,
+                                                      {"posts of all", "posts.universal", SHOW_TEXT},
+                                                      {"of strangers", "posts.strangers", SHOW_TEXT},
+                                                      {"posts wait", "posts.wait", SHOW_SECONDS},
+                                                      {"largest post", "posts.limit", SHOW_BYTES},
+                                                      {"forwarded to", "posts.forward", SHOW_TEXT},
                                                       {"password", "password", SHOW_TEXT},
                                                       {"link", "link", SHOW_BLOCK},
                                                       {"key", "key", SHOW_BLOCK}}};
@@ -156,3 +162,17 @@ const struct ctl_layout routes_layout = {.list = "routes",
                                                      {"known to", "hash_known_to", SHOW_TEXT}}};
 
 const struct ctl_layout said_layout = {.columns = {{"line", "seq", SHOW_TEXT}}};
+
+#define POST_LINK_COLUMNS                                                                                    \
+    {"id", "id", SHOW_TEXT}, {"state", "state", SHOW_TEXT},                                                  \
+    {                                                                                                        \
+        "expires", "expires", SHOW_TIME                                                                      \
+    }
+const struct ctl_layout post_links_layout = {.list = "links",
+                                             .empty = "no links; make one with 'retrogatectl post link new'",
+                                             .columns = {POST_LINK_COLUMNS}};
+const struct ctl_layout post_link_layout = {.columns = {POST_LINK_COLUMNS, {"link", "link", SHOW_BLOCK}}};
+const struct ctl_layout opened_post_link_layout = {.columns = {{"contact", "contact.handle", SHOW_TEXT},
+                                                               {"address", "contact.address", SHOW_TEXT},
+                                                               {"subject", "subject", SHOW_TEXT},
+                                                               {"warnings", "warnings", SHOW_BLOCK}}};

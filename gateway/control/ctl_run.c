@@ -8,9 +8,10 @@
 
 int ctl_fail(struct ctl *ctl, int code, struct error *error)
 {
-    fprintf(ctl->log, "retrogatectl: ");
+    fprintf(ctl->log, "%s: ", ctl->program != NULL ? ctl->program : "retrogatectl");
     ctl_print_text(ctl->log, error->text, false);
     fputc('\n', ctl->log);
+    ctl->failure = error->code;
     error_free(error);
     return code;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "control/ctl_client.h"
+#include "control/ctl_post.h"
 #include "control/ctl_print.h"
 
 static void print_json(const struct ctl *ctl, const json_t *value)
@@ -77,6 +78,11 @@ static void print_event(const struct ctl *ctl, const json_t *event, json_t *hand
         if (strcmp(kind, "line") == 0) {
             const char *handle = json_string_value(json_object_get(handles, id));
             ctl_print_line(ctl, object, handle != NULL ? handle : id);
+            fflush(ctl->out);
+            continue;
+        }
+        if (strcmp(kind, "post") == 0) {
+            ctl_post_print_line(ctl, object);
             fflush(ctl->out);
             continue;
         }

@@ -165,6 +165,10 @@ bool mime_report(struct buffer *own, struct mime_summary *summary, const struct 
 /* --- reading */
 bool mime_summarise(struct mime_summary *summary, struct bytes message, struct error **error);
 
+/* The addresses of a field ("To"), each with a line feed behind it, within the limits of a message. False: the
+ * message cannot be read, or without memory. */
+bool mime_addresses(struct buffer *lines, struct bytes message, const char *field, struct error **error);
+
 struct mime_part {
     unsigned part; /* number, from 1 */
     char name[256];

@@ -135,3 +135,18 @@ bool mime_summarise(struct mime_summary *summary, struct bytes message, struct e
         mime_summary_free(summary);
     return good;
 }
+
+bool mime_addresses(struct buffer *lines, struct bytes message, const char *field, struct error **error)
+{
+    struct reading reading;
+    struct mime_person *room = calloc(MIME_ADDRESSES_LIMIT, sizeof *room);
+    bool good = reading_open(&reading, message, error);
+    size_t count = good && room != NULL ? people_read(room, MIME_ADDRESSES_LIMIT, &reading, field) : 0;
+    for (size_t i = 0; i < count; i++)
+        buffer_printf(lines, "%s\n", room[i].address);
+    reading_free(&reading);
+    if (good && (room == NULL || lines->failed))
+        good = error_set(error, ERROR_INTERNAL, "out of memory");
+    free(room);
+    return good;
+}
