@@ -44,6 +44,7 @@ struct incoming {
     uint8_t fingerprint[20]; /* of the key to verify with; zeros: none */
     struct buffer autocrypt;
     bool stranger; /* counted in in->strangers */
+    bool held;     /* the gateway's end waits for it */
     struct incoming *prev, *next;
 };
 

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "core/contacts.h"
 #include "core/post_in.h"
+#include "core/post_message.h"
 #include "core/vault.h"
 #include "crypto/openpgp.h"
 #include "mime/mime.h"
@@ -61,9 +62,29 @@ void incoming_forget_all(struct post_in *in)
         forget(in->incoming);
 }
 
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void end_work(void *arg, bool ran)
+{
+    (void)ran;
+    gateway_work_end(arg);
+}
+
+/* The end waits for it, but cannot begin in an answer of the store. */
+static void let_go(struct incoming *incoming)
+{
+    if (incoming->held)
+        job_run(gateway_of(incoming), SIZE_MAX, nothing, end_work, gateway_of(incoming));
+    incoming->held = false;
+}
+
 static void leave(struct incoming *incoming)
 {
     struct post_in *in = incoming->in;
+    let_go(incoming);
     in->strangers -= incoming->stranger;
     DL_DELETE(in->incoming, incoming);
     free_texts(incoming);
@@ -419,6 +440,15 @@ void incoming_work(struct post_in *in)
     }
 }
 
+static void keep_to_the_end(struct incoming *incoming)
+{
+    if (!incoming->sealed && incoming->replaces == 0) {
+        incoming->held = true;
+        gateway_work_begin(gateway_of(incoming));
+    }
+    keep_locked(incoming);
+}
+
 void incoming_close_all(struct post_in *in)
 {
     struct incoming *incoming, *next;
@@ -430,7 +460,7 @@ void incoming_close_all(struct post_in *in)
         if (incoming->request != 0)
             keyring_cancel(gateway_of(incoming)->keyring, incoming->request);
         incoming->request = 0;
-        keep_locked(incoming);
+        keep_to_the_end(incoming);
     }
 }
 
@@ -519,7 +549,7 @@ static void message_known(void *arg, bool known, const struct error *error)
     else if (known)
         stored(incoming);
     else if (incoming->in->closed)
-        keep_locked(incoming);
+        keep_to_the_end(incoming);
     else
         enqueue(incoming);
 }

@@ -287,6 +287,28 @@ static void many_at_once_arrive_in_order(void **state)
     assert_int_equal(pair.world->gateway->post_memory, 0);
 }
 
+/* A deadline of the past would keep the loop from its sockets. */
+static void more_wait_than_are_taken(void **state)
+{
+    struct pair pair;
+    people(&pair, *state);
+    universal(pair.world, "bob", false);
+    int64_t last = 0;
+    for (unsigned i = 0; i < POST_OUT_TAKEN + 2; i++)
+        last = send_post(pair.world, pair.alice, "bob", "waits");
+    world_quiet(pair.world);
+    /* What is due is looked at only once. */
+    uint64_t now = uv_now(&pair.world->loop);
+    assert_true(contact_of(pair.alice, "bob")->post_out->owner.timer.due > now);
+    universal(pair.world, "bob", true);
+    local_meet_all(pair.world->gateway);
+    conversations_drain(pair.world->gateway);
+    while (contact_of(pair.alice, "bob")->deliveries != NULL)
+        world_turn(pair.world);
+    await_fate(pair.world, pair.alice, last, "delivered sealed universal");
+    assert_int_equal(pair.world->gateway->post_memory, 0);
+}
+
 /* One hash is one account's at a time; who has sent all gives way at once, not after a minute. */
 static void two_accounts_write_to_one_person(void **state)
 {
@@ -338,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_sought_when_nothing_waits, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(two_accounts_write_to_one_person, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(another_way_is_taken_for_the_next_post, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(more_wait_than_are_taken, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(many_at_once_arrive_in_order, world_setup, world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
