@@ -153,7 +153,7 @@ static void start_sender(struct post_out *out)
     uint8_t secret[32], hash[20];
     struct post_sender_options options = {.sealed_only = out->sealed_only, .started = clock_wall_ms()};
     const struct contact *contact = out->contact;
-    out->way = way_of(contact, clock_wall_ms());
+    out->way = way_of(contact, out->turn, clock_wall_ms());
     if (!way_open(&out->way, hash, secret))
         return;
     memcpy(options.hash, hash, sizeof options.hash);
@@ -187,13 +187,17 @@ static bool sender_fits(const struct post_out *out)
     /* What works stays; else the way may be a better one, or it is another day. */
     if (out->tunnels > 0 && working(out) > 0)
         return true;
-    struct way way = way_of(out->contact, clock_wall_ms());
+    struct way way = way_of(out->contact, out->turn, clock_wall_ms());
     return way_equal(&way, &out->way);
 }
 
 static void ensure_sender(struct post_out *out)
 {
     uint64_t now = post_out_now(out);
+    if (out->sender != NULL && out->tunnels == 0 && now >= out->lost + POST_OUT_WAY_MS) {
+        out->turn++;
+        out->lost = now;
+    }
     if (out->sender != NULL && !sender_fits(out))
         stop_sender(out);
     if (out->sender != NULL || out->letters == NULL || now < out->retry)

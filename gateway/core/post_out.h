@@ -18,6 +18,7 @@ enum {
     POST_OUT_KEPT_MS = 600000,       /* a letter without a tunnel: as long as its recipient keeps the begin */
     POST_OUT_KEPT_WANTED_MS = 20000, /* the same when others wait for the memory */
     POST_OUT_LOOK_MS = 60000,        /* while nobody is found: the way may be another one */
+    POST_OUT_WAY_MS = 300000,        /* without a tunnel: then the next way */
     POST_OUT_TURN_MS = 5000,         /* the hash is another account's just now */
     POST_OUT_RETRY_MS = 30000,       /* disk full, keyring away */
     POST_OUT_REFUSED_MIN_MS = 60000, /* refused for now: doubled up to */
@@ -62,6 +63,7 @@ struct post_out {
     struct hash_owner owner;
     struct post_sender *sender; /* NULL: nothing is sought */
     struct way way;
+    unsigned turn;     /* of the ways */
     bool sealed_only;  /* of the sender */
     unsigned tunnels;  /* that are up */
     uint64_t found;    /* since when there are some */

@@ -66,7 +66,16 @@ static const struct route *newest_route(const struct contact *contact)
     return newest;
 }
 
-struct way way_of(const struct contact *contact, int64_t now_ms)
+static unsigned count_open(const struct contact *contact, int64_t now_ms)
+{
+    const struct post_way *open;
+    unsigned count = 0;
+    DL_FOREACH(contact->post_ways, open)
+    count += open->expires > now_ms;
+    return count;
+}
+
+struct way way_of(const struct contact *contact, unsigned turn, int64_t now_ms)
 {
     const struct route *route = newest_route(contact);
     struct way way = {.level = "private", .route = route};
@@ -76,9 +85,10 @@ struct way way_of(const struct contact *contact, int64_t now_ms)
         way.day = post_day(now_ms);
         return way;
     }
+    unsigned left = turn % (count_open(contact, now_ms) + 1);
     DL_FOREACH(contact->post_ways, open)
     {
-        if (open->expires <= now_ms)
+        if (open->expires <= now_ms || left-- > 0)
             continue;
         way.level = "open";
         memcpy(way.hash, open->hash, sizeof way.hash);
@@ -105,5 +115,5 @@ bool way_open(const struct way *way, uint8_t hash[20], uint8_t secret[32])
 
 const char *post_out_way(const struct contact *contact)
 {
-    return way_of(contact, clock_wall_ms()).level;
+    return way_of(contact, 0, clock_wall_ms()).level;
 }

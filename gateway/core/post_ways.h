@@ -15,7 +15,10 @@ struct way {
     uint64_t day;              /* private */
     uint8_t hash[20];          /* open, universal */
 };
-struct way way_of(const struct contact *contact, int64_t now_ms);
+/* The first; `turn` goes round through links and the universal hash, since a link may have been revoked. A
+ * private one is the only one: it works when its contact is there, and to look elsewhere would tell who is
+ * sought. */
+struct way way_of(const struct contact *contact, unsigned turn, int64_t now_ms);
 bool way_equal(const struct way *a, const struct way *b);
 /* The hash to look for, and P of a private one, which the caller wipes. */
 bool way_open(const struct way *way, uint8_t hash[20], uint8_t secret[32]);

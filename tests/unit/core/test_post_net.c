@@ -287,6 +287,26 @@ static void many_at_once_arrive_in_order(void **state)
     assert_int_equal(pair.world->gateway->post_memory, 0);
 }
 
+static void a_link_that_leads_nowhere_gives_way(void **state)
+{
+    struct pair pair;
+    people(&pair, *state);
+    json_t *link = give(pair.world, pair.bob, json_pack("{s:s}", "do", "post.link.new"));
+    good(pair.world, pair.alice, json_pack("{s:s,s:s}", "do", "post.link.open", "link", text(link, "link")));
+    good(pair.world, pair.bob, json_pack("{s:s,s:I}", "do", "post.link.revoke", "link", number(link, "id")));
+    json_decref(link);
+    int64_t seq = send_post(pair.world, pair.alice, "bob", "hello");
+    world_quiet(pair.world);
+    struct post_out *out = contact_of(pair.alice, "bob")->post_out;
+    assert_string_equal(out->way.level, "open");
+    if (uv_now(&pair.world->loop) < POST_OUT_WAY_MS)
+        skip(); /* the machine's clock is too young */
+    out->lost = 0;
+    post_out_touch(out);
+    conversations_drain(pair.world->gateway);
+    await_fate(pair.world, pair.alice, seq, "delivered sealed universal");
+}
+
 /* A deadline of the past would keep the loop from its sockets. */
 static void more_wait_than_are_taken(void **state)
 {
@@ -360,6 +380,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_sought_when_nothing_waits, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(two_accounts_write_to_one_person, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(another_way_is_taken_for_the_next_post, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(a_link_that_leads_nowhere_gives_way, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(more_wait_than_are_taken, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(many_at_once_arrive_in_order, world_setup, world_teardown),
     };
