@@ -72,8 +72,10 @@ void delivery_loaded(struct post_delivery *delivery)
 void delivery_enqueue(struct post_delivery *delivery)
 {
     struct contact *contact = delivery->contact;
-    struct post_delivery *other;
-    DL_SEARCH_SCALAR(contact->deliveries, other, seq, delivery->seq);
+    struct post_delivery *other = NULL;
+    /* They lie in their order, and a new one is nearly always behind the last. */
+    if (contact->deliveries != NULL && contact->deliveries->prev->seq >= delivery->seq)
+        DL_SEARCH_SCALAR(contact->deliveries, other, seq, delivery->seq);
     if (other != NULL || contact->leaving || contact->account->removed) {
         delivery_free(delivery);
         return;
@@ -126,22 +128,20 @@ size_t deliveries_of(struct account *account, int64_t seq, const struct contact 
 
 struct post_delivery *post_take(struct contact *contact, int64_t now_ms, int64_t *due)
 {
-    struct post_delivery *delivery, *found = NULL;
-    int64_t first = INT64_MAX;
+    struct post_delivery *delivery;
+    *due = INT64_MAX;
     DL_FOREACH(contact->deliveries, delivery)
     {
         if (delivery->taken || delivery->settling > 0)
             continue;
-        if (found == NULL && delivery->due <= now_ms)
-            found = delivery;
-        else if (delivery->due < first)
-            first = delivery->due;
+        if (delivery->due <= now_ms) {
+            delivery->taken = true;
+            return delivery;
+        }
+        if (delivery->due < *due)
+            *due = delivery->due;
     }
-    if (found != NULL)
-        found->taken = true;
-    if (due != NULL)
-        *due = first;
-    return found;
+    return NULL;
 }
 
 void post_release(struct post_delivery *delivery)

@@ -49,7 +49,7 @@ struct post_delivery {
 };
 
 /* The first that waits, is not taken and may be tried at `now_ms` (Unix); it is taken then, and lives until
- * post_release() or post_out_forget(). NULL: none. `due` (may be NULL): when the next of them may be tried,
+ * post_release() or post_out_forget(). NULL: none, and `due` tells when the next of them may be tried,
  * INT64_MAX: none waits. */
 struct post_delivery *post_take(struct contact *contact, int64_t now_ms, int64_t *due);
 /* Back among those that wait, or freed when it was settled. */
