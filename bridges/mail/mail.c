@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/listener.h"
 #include "base/map.h"
+#include "maildir.h"
 #include "pop3.h"
 #include "session.h"
 #include "submission.h"
@@ -35,7 +36,8 @@ struct mail {
     struct site site;
     struct door *doors;
     size_t door_count;
-    uv_timer_t timer; /* calls `closed` from the loop */
+    struct maildir *maildir; /* NULL: none */
+    uv_timer_t timer;        /* calls `closed` from the loop */
     void (*closed)(void *arg);
     void *arg;
 };
@@ -72,10 +74,23 @@ static void on_timer_gone(uv_handle_t *handle)
         closed(arg);
 }
 
+/* When the last of all that was open is gone. */
+static void end_when_done(struct mail *mail)
+{
+    if (mail->site.sessions == NULL && mail->maildir == NULL)
+        uv_close((uv_handle_t *)&mail->timer, on_timer_gone);
+}
+
 static void on_empty(void *arg)
 {
+    end_when_done(arg);
+}
+
+static void maildir_closed(void *arg)
+{
     struct mail *mail = arg;
-    uv_close((uv_handle_t *)&mail->timer, on_timer_gone);
+    mail->maildir = NULL;
+    end_when_done(mail);
 }
 
 void mail_close(struct mail *mail, void (*closed)(void *arg), void *arg)
@@ -84,9 +99,12 @@ void mail_close(struct mail *mail, void (*closed)(void *arg), void *arg)
     mail->arg = arg;
     mail->site.closing = true;
     close_doors(mail);
+    bool none = mail->site.sessions == NULL; /* else its last one says so */
     session_dismiss_all(&mail->site);
-    if (mail->site.sessions == NULL)
-        on_empty(mail);
+    if (mail->maildir != NULL)
+        maildir_close(mail->maildir, maildir_closed, mail);
+    else if (none)
+        end_when_done(mail);
 }
 
 /* --- opening */
@@ -188,6 +206,12 @@ struct mail *mail_open(uv_loop_t *loop, struct gateway *gateway, const struct ma
     }
     mail_set_tls(mail, options->tls);
     if (!open_doors(mail, options, error)) {
+        mail_free(mail);
+        return NULL;
+    }
+    if (options->maildir != NULL)
+        mail->maildir = maildir_open(loop, gateway, options->maildir, mail->site.name, error);
+    if (options->maildir != NULL && mail->maildir == NULL) {
         mail_free(mail);
         return NULL;
     }

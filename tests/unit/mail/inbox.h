@@ -21,6 +21,7 @@ struct inbox_post {
 struct inbox {
     struct inbox_post *posts; /* seq is the index and one */
     size_t count;
+    const char *owner; /* fingerprint of the account's key; NULL: alice's */
     int64_t epoch;
     int64_t change;
     bool known; /* the cursor of client.open is kept */
@@ -188,6 +189,10 @@ static inline json_t *inbox_run(struct gateway *gateway, const json_t *command, 
         result = inbox_mark(command, strcmp(verb, "post.delete") == 0);
     else if (strcmp(verb, "changes") == 0)
         result = inbox_changes(command);
+    else if (strcmp(verb, "account.show") == 0)
+        result = json_pack("{s:s, s:I, s:s}", "fingerprint",
+                           inbox.owner != NULL ? inbox.owner : "00112233445566778899AABBCCDDEEFF00112233",
+                           "epoch", (json_int_t)inbox.epoch, "name", "alice");
     else if (strcmp(verb, "client.open") == 0)
         result = inbox_cursor();
     else if (strcmp(verb, "client.seen") == 0)
