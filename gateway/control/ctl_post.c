@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -13,7 +16,7 @@
 #include "control/ctl_print.h"
 #include "control/ctl_upload.h"
 
-enum { PIECE = 262144, TEXT_MAX = 262144, NAME_SIZE = 256 };
+enum { PIECE = 262144, SESSION_UPLOADS = 8 };
 
 static const char *text_of(const json_t *object, const char *member)
 {
@@ -28,15 +31,19 @@ static void print(const struct ctl *ctl, const char *text)
 
 /* --- lists */
 
-/* "bob, carol": the handles of contacts, else what stands before the @ of an address is not enough. */
-static void print_people(const struct ctl *ctl, const json_t *people)
+/* The name is what the sender says, so it never stands without the address. */
+static void print_people(const struct ctl *ctl, const json_t *people, bool names)
 {
     size_t index;
     json_t *person;
     json_array_foreach(people, index, person)
     {
+        bool named = names && text_of(person, "name")[0] != '\0';
         fputs(index > 0 ? ", " : "", ctl->out);
+        print(ctl, named ? text_of(person, "name") : "");
+        fputs(named ? " <" : "", ctl->out);
         print(ctl, text_of(person, "address"));
+        fputs(named ? ">" : "", ctl->out);
     }
     if (json_array_size(people) == 0)
         fputs("-", ctl->out);
@@ -70,7 +77,7 @@ void ctl_post_print_line(const struct ctl *ctl, const json_t *post)
             json_integer_value(json_object_get(post, "seq")),
             in && json_is_false(json_object_get(post, "seen")) ? 'N' : ' ',
             json_is_true(json_object_get(post, "flagged")) ? '!' : ' ', when, in ? "from" : "to");
-    print_people(ctl, json_object_get(post, in ? "from" : "to"));
+    print_people(ctl, json_object_get(post, in ? "from" : "to"), false);
     fputs(": ", ctl->out);
     print(ctl, text_of(post, "subject")[0] != '\0' ? text_of(post, "subject") : "(no subject)");
     fputs(" [", ctl->out);
@@ -115,7 +122,7 @@ static void print_people_field(const struct ctl *ctl, const char *title, const j
     if (json_array_size(people) == 0)
         return;
     fprintf(ctl->out, "%-13s ", title);
-    print_people(ctl, people);
+    print_people(ctl, people, true);
     fputc('\n', ctl->out);
 }
 
@@ -157,17 +164,26 @@ static void print_parts(const struct ctl *ctl, const json_t *post)
     }
 }
 
+static void print_when(const struct ctl *ctl, json_int_t time_ms)
+{
+    char stamp[40] = "", distance[32];
+    struct tm when;
+    time_t seconds = (time_t)(time_ms / 1000);
+    if (localtime_r(&seconds, &when) != NULL)
+        strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M", &when);
+    ctl_relative_time(distance, sizeof distance, time_ms, ctl->now_ms);
+    fprintf(ctl->out, "%-13s %s, %s\n", "when", stamp, distance);
+}
+
 void ctl_post_print(struct ctl *ctl, const json_t *command, const json_t *options, const json_t *result)
 {
-    char when[32];
     (void)command;
     (void)options;
-    ctl_relative_time(when, sizeof when, json_integer_value(json_object_get(result, "time")), ctl->now_ms);
     print_people_field(ctl, "from", json_object_get(result, "from"));
     print_people_field(ctl, "to", json_object_get(result, "to"));
     print_people_field(ctl, "cc", json_object_get(result, "cc"));
     print_field(ctl, "subject", text_of(result, "subject"));
-    print_field(ctl, "when", when);
+    print_when(ctl, json_integer_value(json_object_get(result, "time")));
     print_field(ctl, "verdict", text_of(result, "verdict_text"));
     print_field(ctl, "protection", text_of(result, "protection"));
     print_field(ctl, "came by", text_of(result, "level"));
@@ -204,14 +220,18 @@ static int fetch(struct ctl *ctl, json_t *command, FILE *out)
         for (size_t i = 1; i <= 2 && i <= size; i++)
             got -= data[size - i] == '=';
         end = json_is_true(json_object_get(result, "end"));
-        bool written = got >= 0 && fwrite(bytes, 1, (size_t)got, out) == (size_t)got;
+        bool written =
+            got >= 0 && fwrite(bytes, 1, (size_t)got, out) == (size_t)got && (!end || fflush(out) == 0);
         offset += got;
         free(bytes);
         json_decref(result);
-        if (code == CTL_DONE && (!written || (got == 0 && !end))) {
+        bool bytes_came = got > 0 || (got == 0 && end);
+        if (code == CTL_DONE && (!written || !bytes_came)) {
             struct error *error = NULL;
-            error_set(&error, ERROR_UNAVAILABLE, "cannot write it: %s",
-                      got < 0 ? "out of memory" : strerror(errno));
+            if (bytes_came)
+                error_set(&error, ERROR_UNAVAILABLE, "cannot write it: %s", strerror(errno));
+            else
+                error_set(&error, ERROR_INTERNAL, "retrogated answers with nothing, or with no base64");
             code = ctl_fail(ctl, CTL_REFUSED, error);
         }
     }
@@ -254,21 +274,7 @@ int ctl_post_read(struct ctl *ctl, const json_t *options)
     return code;
 }
 
-/* The name that the sender gave it, without what could lead elsewhere. */
-static void safe_name(char out[NAME_SIZE], const char *name)
-{
-    const char *slash = strrchr(name, '/');
-    size_t at = 0;
-    for (name = slash != NULL ? slash + 1 : name; *name != '\0' && at + 1 < NAME_SIZE; name++)
-        out[at++] = (unsigned char)*name < 0x20 || *name == 0x7f || *name == '\\' ? '_' : *name;
-    out[at] = '\0';
-    if (out[0] == '.')
-        out[0] = '_';
-    if (at == 0)
-        snprintf(out, NAME_SIZE, "attachment");
-}
-
-static int named_by_sender(struct ctl *ctl, const json_t *options, char out[NAME_SIZE])
+static int named_by_sender(struct ctl *ctl, const json_t *options, char out[CTL_FILE_NAME])
 {
     struct error *error = NULL;
     json_t *command = ask_for("post.show", options), *result = NULL, *part;
@@ -283,7 +289,7 @@ static int named_by_sender(struct ctl *ctl, const json_t *options, char out[NAME
     {
         if (json_integer_value(json_object_get(part, "part")) != wanted)
             continue;
-        safe_name(out, text_of(part, "name"));
+        ctl_file_name(out, text_of(part, "name"));
         found = true;
     }
     json_decref(command);
@@ -295,10 +301,54 @@ static int named_by_sender(struct ctl *ctl, const json_t *options, char out[NAME
     return code;
 }
 
+/* What is there stays until all came: the bytes go into a new file, with --force into one beside it that
+ * takes its place. */
+struct saving {
+    const char *path;
+    char beside[PATH_MAX];
+    FILE *file;
+};
+
+static bool saving_begin(struct saving *saving, const char *path, bool force, struct error **error)
+{
+    struct stat there;
+    int fd = -1;
+    *saving = (struct saving){.path = path};
+    bool exists = lstat(path, &there) == 0;
+    if (exists && !force)
+        return error_set(error, ERROR_EXISTS, "%s is there already; name another with --file, or add --force",
+                         path);
+    if (exists && !S_ISREG(there.st_mode))
+        return error_set(error, ERROR_EXISTS, "%s is no plain file; name another with --file", path);
+    if (force) {
+        int size = snprintf(saving->beside, sizeof saving->beside, "%s.XXXXXX", path);
+        errno = ENAMETOOLONG;
+        fd = size < PATH_MAX ? mkostemp(saving->beside, O_CLOEXEC) : -1;
+    } else {
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    }
+    saving->file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    return saving->file != NULL ||
+           error_set(error, ERROR_UNAVAILABLE, "cannot write %s: %s", path, strerror(errno));
+}
+
+static bool saving_end(struct saving *saving, bool keep, struct error **error)
+{
+    const char *written = saving->beside[0] != '\0' ? saving->beside : saving->path;
+    bool whole = fclose(saving->file) == 0;
+    if (keep && whole && (written == saving->path || rename(written, saving->path) == 0))
+        return true;
+    if (keep)
+        error_set(error, ERROR_UNAVAILABLE, "cannot write %s: %s", saving->path, strerror(errno));
+    unlink(written);
+    return false;
+}
+
 int ctl_post_part(struct ctl *ctl, const json_t *options)
 {
     struct error *error = NULL;
-    char name[NAME_SIZE];
+    struct saving saving;
+    char name[CTL_FILE_NAME];
     const char *path = json_string_value(json_object_get(options, ".file"));
     if (path != NULL && strcmp(path, "-") == 0)
         return fetch(ctl, ask_for("post.part", options), ctl->out);
@@ -306,27 +356,15 @@ int ctl_post_part(struct ctl *ctl, const json_t *options)
     if (code != CTL_DONE)
         return code;
     path = path != NULL ? path : name;
-    bool force = json_object_get(options, ".force") != NULL;
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (force ? O_TRUNC : O_EXCL), 0600);
-    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (file == NULL) {
-        if (errno == EEXIST)
-            error_set(&error, ERROR_EXISTS, "%s is there already; name another with --file, or add --force",
-                      path);
-        else
-            error_set(&error, ERROR_UNAVAILABLE, "cannot write %s: %s", path, strerror(errno));
+    if (!saving_begin(&saving, path, json_object_get(options, ".force") != NULL, &error))
         return ctl_fail(ctl, CTL_REFUSED, error);
-    }
-    code = fetch(ctl, ask_for("post.part", options), file);
-    if (fclose(file) != 0 && code == CTL_DONE) {
-        error_set(&error, ERROR_UNAVAILABLE, "cannot write %s: %s", path, strerror(errno));
-        code = ctl_fail(ctl, CTL_REFUSED, error);
-    }
-    if (code != CTL_DONE)
-        unlink(path);
-    else
-        fprintf(ctl->log, "saved as %s\n", path);
-    return code;
+    code = fetch(ctl, ask_for("post.part", options), saving.file);
+    if (!saving_end(&saving, code == CTL_DONE, &error))
+        return error != NULL ? ctl_fail(ctl, CTL_REFUSED, error) : code;
+    fputs("saved as ", ctl->log);
+    ctl_print_text(ctl->log, path, false);
+    fputc('\n', ctl->log);
+    return CTL_DONE;
 }
 
 /* --- sending */
@@ -342,7 +380,11 @@ static int attach(struct ctl *ctl, json_t *command, const json_t *paths)
     {
         json_int_t upload = 0;
         const char *text = json_string_value(path), *slash = strrchr(text, '/');
-        if ((code = ctl_upload_file(ctl, account, text, &upload)) != CTL_DONE)
+        code = ctl_upload_file(ctl, account, text, &upload);
+        /* Beyond those of a session they are the account's, until the post takes them. */
+        if (code == CTL_DONE && json_array_size(paths) > SESSION_UPLOADS)
+            code = ctl_upload_keep(ctl, account, upload);
+        if (code != CTL_DONE)
             return code;
         json_array_append_new(
             list, json_pack("{s:I,s:s}", "upload", upload, "name", slash != NULL ? slash + 1 : text));

@@ -50,6 +50,26 @@ size_t ctl_print_text(FILE *out, const char *text, bool block)
     return columns;
 }
 
+void ctl_file_name(char out[CTL_FILE_NAME], const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    const unsigned char *at = (const unsigned char *)(slash != NULL ? slash + 1 : name);
+    size_t size = 0;
+    while (*at != '\0') {
+        const unsigned char *start = at;
+        uint32_t c = next_character(&at);
+        bool bad = is_harmful(c) || c == '\\' || (size == 0 && (c == '.' || c == '-'));
+        size_t length = bad ? 1 : (size_t)(at - start);
+        if (size + length >= CTL_FILE_NAME)
+            break;
+        memcpy(out + size, bad ? (const unsigned char *)"_" : start, length);
+        size += length;
+    }
+    out[size] = '\0';
+    if (size == 0)
+        snprintf(out, CTL_FILE_NAME, "attachment");
+}
+
 /* The two largest units, rounded down. */
 void ctl_duration(char *out, size_t size, int64_t ms)
 {

@@ -38,6 +38,11 @@ void ctl_print_line(const struct ctl *ctl, const json_t *line, const char *handl
  * it takes; `out` may be NULL to know only those. */
 size_t ctl_print_text(FILE *out, const char *text, bool block);
 
+/* A foreign name made into that of a file in the present folder: its last part, with '_' for what is harmful
+ * to a terminal, hides the file or looks like an option, and not longer than a file system takes. */
+enum { CTL_FILE_NAME = 256 };
+void ctl_file_name(char out[CTL_FILE_NAME], const char *name);
+
 /* "in 3 h", "5 min ago", "now"; "never" for 0. Into at least 32 characters. */
 void ctl_relative_time(char *out, size_t size, int64_t time_ms, int64_t now_ms);
 void ctl_duration(char *out, size_t size, int64_t ms);

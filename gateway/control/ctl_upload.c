@@ -83,3 +83,12 @@ int ctl_upload_file(struct ctl *ctl, const char *account, const char *path, json
     fclose(file);
     return code;
 }
+
+int ctl_upload_keep(struct ctl *ctl, const char *account, json_int_t upload)
+{
+    json_t *result = NULL;
+    int code = done_or_failed(
+        ctl, json_pack("{s:s,s:s,s:I}", "do", "upload.keep", "account", account, "upload", upload), &result);
+    json_decref(result);
+    return code;
+}

@@ -29,6 +29,7 @@ struct desk {
     int listening;
     char *folder;
     struct sockaddr_un name;
+    pthread_t thread;
     char wrong[2000]; /* what the daemon did not expect */
     /* What came of it. */
     int code;
@@ -118,10 +119,9 @@ static inline void desk_run_account(struct desk *desk, const char *line, const c
     fclose(ctl.log);
 }
 
-static inline void desk_play(struct desk *desk, const char *line, const char *input,
-                             const struct exchange *script, size_t count)
+/* Opens the daemon's socket; with a script somebody answers there. */
+static inline void desk_begin(struct desk *desk, const struct exchange *script, size_t count)
 {
-    pthread_t daemon_thread;
     const char *base = getenv("TMPDIR");
     static char folder[200];
     *desk = (struct desk){.script = script, .count = count, .folder = folder};
@@ -131,18 +131,29 @@ static inline void desk_play(struct desk *desk, const char *line, const char *in
     snprintf(desk->name.sun_path, sizeof desk->name.sun_path, "%.90s/c", folder);
     desk->listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(desk->listening, (struct sockaddr *)&desk->name, sizeof desk->name), 0);
-    if (count > 0) {
-        assert_int_equal(listen(desk->listening, 1), 0);
-        pthread_create(&daemon_thread, NULL, desk_serve, desk);
-    }
-    desk_run_account(desk, line, input, NULL);
-    if (count > 0)
-        pthread_join(daemon_thread, NULL);
+    if (count == 0)
+        return;
+    assert_int_equal(listen(desk->listening, 1), 0);
+    pthread_create(&desk->thread, NULL, desk_serve, desk);
+}
+
+static inline void desk_end(struct desk *desk)
+{
+    if (desk->count > 0)
+        pthread_join(desk->thread, NULL);
     close(desk->listening);
     unlink(desk->name.sun_path);
-    rmdir(folder);
+    rmdir(desk->folder);
     if (desk->wrong[0] != '\0')
         fail_msg("%s", desk->wrong);
+}
+
+static inline void desk_play(struct desk *desk, const char *line, const char *input,
+                             const struct exchange *script, size_t count)
+{
+    desk_begin(desk, script, count);
+    desk_run_account(desk, line, input, NULL);
+    desk_end(desk);
 }
 
 static inline void desk_free(struct desk *desk)
