@@ -191,6 +191,27 @@ export const link = {
     return new Promise((resolve, reject) => asked.set(id, {resolve, reject}));
   },
 
+  /** Brings a file; told(part) hears how much of it is there, from 0 to 1. {done: its upload's id, stop()}. */
+  upload(file, told = () => {}) {
+    const request = new XMLHttpRequest(); // fetch() does not tell how far it is
+    const done = new Promise((resolve, reject) => {
+      request.upload.onprogress = ({loaded, total}) => told(total ? loaded / total : 0);
+      request.onabort = () => reject(new Failure("stopped", ""));
+      request.onerror = () => reject(new Failure("offline", offlineText()));
+      request.onload = () => {
+        const {upload, error} = request.response ?? {};
+        if (request.status === 200) resolve(upload);
+        else reject(new Failure(error?.code ?? `http-${request.status}`, error?.text ?? `HTTP ${request.status}`, true));
+      };
+    });
+    request.open("POST", "/api/1/uploads");
+    request.responseType = "json";
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.setRequestHeader("X-Retrogate-Token", token);
+    request.send(file);
+    return {done, stop: () => request.abort()};
+  },
+
   /** Tries now, whatever the back-off says. */
   retry() {
     attempts = 0;

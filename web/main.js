@@ -6,6 +6,7 @@ import {model} from "./model.js";
 import {keep, setting} from "./keep.js";
 import {loadWords, t} from "./words.js";
 import {watchNotifications} from "./notify.js";
+import {posts} from "./posts.js";
 import {openSwitcher} from "./switcher.js";
 
 // `list`: the list of conversations stands beside it. `minor`: behind "more" on a phone. `bare`: the view
@@ -13,6 +14,7 @@ import {openSwitcher} from "./switcher.js";
 export const routes = {
   chats: {load: () => import("./views/chats.js"), list: true, bare: true, icon: "chats", label: "app.chats"},
   chat: {load: () => import("./views/chat.js"), list: true, bare: true, under: "chats", label: "app.chats"},
+  posts: {load: () => import("./views/posts.js"), icon: "posts", label: "app.posts"},
   invites: {load: () => import("./views/invites.js"), icon: "invites", label: "app.invites"},
   contacts: {load: () => import("./views/contacts.js"), icon: "contacts", label: "app.contacts"},
   friends: {load: () => import("./views/friends.js"), icon: "friends", label: "app.friends", minor: true},
@@ -66,19 +68,21 @@ const app = {
 };
 
 function showTitle() {
-  const unread = model.unreadTotal();
+  const count = {chats: model.unreadTotal(), posts: posts.unread()};
+  const unread = count.chats + count.posts;
   document.title = [unread ? `(${unread}) ` : "", pageTitle, pageTitle ? " – " : "", "retrogate"].join("");
   if (navigator.setAppBadge) (unread ? navigator.setAppBadge(unread) : navigator.clearAppBadge()).catch(() => {});
   for (const badge of document.querySelectorAll(".nav-unread")) {
-    badge.hidden = unread === 0;
-    badge.firstChild.textContent = unread > 99 ? "99+" : String(unread);
+    const {[badge.dataset.of]: n} = count;
+    badge.hidden = n === 0;
+    badge.firstChild.textContent = n > 99 ? "99+" : String(n);
   }
 }
 
 function navItem(name, {icon: sign, label}) {
   return h("li", {}, h("a.nav-item", {href: `#/${name}`, dataset: {route: name}},
     icon(sign), h("span", {}, t(label)),
-    name === "chats" ? h("span.nav-unread", {hidden: true}, h("b"), h("span.hidden", {}, ` ${t("app.unread")}`)) : null));
+    name === "chats" || name === "posts" ? h("span.nav-unread", {hidden: true, dataset: {of: name}}, h("b"), h("span.hidden", {}, ` ${t("app.unread")}`)) : null));
 }
 
 function makeShell() {
@@ -272,10 +276,12 @@ model.on("conversations", () => {
   showTitle();
   if (link.state === "offline") showState(); // one line more may wait
 });
+posts.on("posts", showTitle);
 model.on("status", showState);
 model.on("status", draw);
 model.on("ready", draw);
 model.start();
+posts.start();
 watchNotifications(app);
 link.start(() => t("offline.no_way"));
 registerWorker();

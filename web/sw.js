@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: ISC
 // The page's own files for when the gateway cannot be reached. Never anything of the API.
-const CACHE = "retrogate-2";
+const CACHE = "retrogate-3";
 const PATIENCE_MS = 3_000; // then the kept file is shown
 const FILES = [
   "/", "/app.css", "/chat.css", "/places.css", "/icon.svg", "/icon-192.png", "/manifest.webmanifest",
-  "/main.js", "/link.js", "/model.js", "/dom.js", "/words.js", "/keep.js", "/notify.js", "/switcher.js", "/qr.js",
-  "/lang/en.json", "/lang/de.json", "/lang/fr.json",
+  "/main.js", "/link.js", "/model.js", "/posts.js", "/dom.js", "/words.js", "/keep.js", "/notify.js", "/switcher.js", "/qr.js",
+  "/lang/en.json", "/lang/de.json", "/lang/fr.json", "/lang/said.json",
   ...["signin", "chats", "chat", "log", "line", "composer", "about", "search", "guide", "invites", "contacts", "friends",
-    "network", "netmap", "settings", "avatar", "found", "openbox", "parts", "protection"].map((view) => `/views/${view}.js`),
+    "network", "netmap", "settings", "avatar", "found", "openbox", "parts", "protection", "posts", "post", "post_write", "post_links"].map((view) => `/views/${view}.js`),
 ];
 
 // One file that is missing must not keep the others away.

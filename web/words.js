@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: ISC
-// What the page says, in the person's language: one flat file each in lang/.
+// What the page says, in the person's language: one flat file each in lang/, and one of
+// what the gateway says.
 import {setting, setSetting} from "./keep.js";
 
 export const languages = {en: "English", de: "Deutsch", fr: "Français"};
 const RTL = new Set(["ar", "fa", "he", "ur", "yi", "dv", "ps"]);
 
 export let language = "en";
-let words = {};
+let words = {}, sentences = {};
 let plurals, formats;
 
 function wished() {
@@ -14,10 +15,14 @@ function wished() {
   return codes.find((code) => code in languages) ?? "en";
 }
 
+async function file(name) {
+  const answer = await fetch(`/lang/${name}.json`);
+  if (!answer.ok) throw new Error(`lang/${name}.json: ${answer.status}`);
+  return answer.json();
+}
+
 async function load(code) {
-  const answer = await fetch(`/lang/${code}.json`);
-  if (!answer.ok) throw new Error(`lang/${code}.json: ${answer.status}`);
-  words = await answer.json();
+  [words, sentences] = await Promise.all([file(code), code === "en" ? {} : file("said")]);
   patterns = undefined;
   language = code;
   // Numbers and dates as this person's region writes them, where it is one of that language.
@@ -54,22 +59,20 @@ export function t(key, vars) {
   });
 }
 
-// Sentences of the gateway come in English; a language file knows them as "said.<sentence>", with {1}, {2} where they carry
-// a number or a name.
+// Sentences of the gateway come in English; said.json knows them in the other languages, with {1}, {2} where they carry a
+// number or a name.
 let patterns;
-function patternsOf(words) {
-  return Object.keys(words).filter((key) => key.startsWith("said.") && key.includes("{1}")).map((key) => ({
-    key, form: new RegExp(`^${key.slice(5).replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\d\}/g, "(.{1,200}?)")}$`),
-  }));
-}
+const patternsOf = (known) => Object.keys(known).filter((text) => text.includes("{1}")).map((text) => ({
+  text, form: new RegExp(`^${text.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace(/\{\d\}/g, "(.{1,200}?)")}$`),
+}));
 
 /** A sentence of the gateway in this language; undefined when it does not know it. */
 export function said(text) {
-  if (`said.${text}` in words) return words[`said.${text}`];
-  patterns ??= patternsOf(words);
-  for (const {key, form} of patterns) {
+  if (Object.hasOwn(sentences, text)) return sentences[text][language];
+  patterns ??= patternsOf(sentences);
+  for (const {text: known, form} of patterns) {
     const parts = form.exec(text);
-    if (parts) return words[key].replace(/\{(\d)\}/g, (_, n) => said(parts[n]) ?? parts[n]);
+    if (parts) return sentences[known][language].replace(/\{(\d)\}/g, (_, n) => said(parts[n]) ?? parts[n]);
   }
   return undefined;
 }

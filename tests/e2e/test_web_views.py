@@ -52,8 +52,7 @@ def weight():
 def languages():
     """The same keys in all; each is used, and each that is used is there. A key in a text is a literal or a template."""
     # What the gateway says is English to begin with: scripts/test_languages.py looks at those.
-    words = {name[:2]: {key: text for key, text in json.loads(read(f"lang/{name}")).items() if not key.startswith("said.")}
-             for name in os.listdir(f"{PAGE}/lang")}
+    words = {name[:2]: json.loads(read(f"lang/{name}")) for name in os.listdir(f"{PAGE}/lang") if name != "said.json"}
     english = words.pop("en")
     for language, texts_of in words.items():
         plain = {key for key in texts_of if not re.search(r"\.(zero|one|two|few|many|other)$", key)}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""What the gateway says in English and the page in other languages: each sentence under "said." in web/lang is still one of
-the sources, and all languages but English know the same ones."""
+"""What the gateway says in English and the page in other languages: each sentence in web/lang/said.json is still one of the
+sources, and each is there in all languages but English."""
 import glob
 import json
 import os
@@ -33,14 +33,13 @@ def sentences():
 
 
 def said(language):
-    words = json.loads(read(f"{PROJECT}/web/lang/{language}.json"))
-    return {key.removeprefix("said."): text for key, text in words.items() if key.startswith("said.")}
+    return {sentence: texts[language] for sentence, texts in json.loads(read(f"{PROJECT}/web/lang/said.json")).items() if language in texts}
 
 
 def each_is_said():
     known = sentences()
     assert len(known) > 1000, len(known)
-    others = {name[:-5] for name in os.listdir(f"{PROJECT}/web/lang")} - {"en"}
+    others = {name[:-5] for name in os.listdir(f"{PROJECT}/web/lang")} - {"en", "said"}
     assert len(others) >= 2 and not said("en"), others
     for language in others:
         stale = said(language).keys() - known

@@ -119,10 +119,10 @@ function nodesIn(lines) {
 const unique = (list) => [...new Map(list.map((entry) => [entry.text, entry])).values()];
 
 /* {invites: [{text, to, expires}], keys: [{text, name}], nodes: [{text, full, name, location}],
- *  others: [kind of link], secret: a secret key is in it} */
+ *  posts: [{text}: links for posts], others: [kind of link], secret: a secret key is in it} */
 export function find(text) {
   let rest = unfold(text);
-  const found = {invites: [], keys: [], nodes: [], others: [], secret: /BEGIN PGP PRIVATE KEY/.test(rest)};
+  const found = {invites: [], keys: [], nodes: [], posts: [], others: [], secret: /BEGIN PGP PRIVATE KEY/.test(rest)};
   for (const [invite] of rest.matchAll(/[?&]rsInvite=[^&#\s]+/g)) {
     let value = invite.slice(10);
     try { value = decodeURIComponent(value); } catch { /* as it stands */ }
@@ -140,11 +140,13 @@ export function find(text) {
       found.invites.push({text, to: value("gpgid").toUpperCase(), expires: Number(value("time_stamp")) * 1000});
     else if (kind === "certificate")
       found.keys.push({text, name: value("name") || nameInKey(bytesOf(value("gpgbase64")))});
+    else if (kind === "public_msg" || kind === "message")
+      found.posts.push({text});
     else
       found.others.push(kind);
     return "\n";
   });
   found.nodes.push(...nodesIn(rest.split("\n").map((line) => line.trim())));
-  for (const kind of ["invites", "keys", "nodes"]) found[kind] = unique(found[kind]);
+  for (const kind of ["invites", "keys", "nodes", "posts"]) found[kind] = unique(found[kind]);
   return found;
 }

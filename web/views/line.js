@@ -59,7 +59,7 @@ function trimmed(found) {
 }
 
 /** Text as text, with links of the kinds above. openLink(url) takes the person to the open box, which asks first. */
-function linked(text, openLink) {
+export function linked(text, openLink) {
   const parts = [];
   let from = 0;
   for (const match of text.matchAll(LINK)) {

@@ -98,6 +98,8 @@ export function openBox(app, {label, help, text = "", heard = {}} = {}) {
       ...found.invites.map((invite) => inviteFound(invite, found.keys, app, heard)),
       ...(keysUsed ? [] : found.keys.map((key) => keyFound(key, app, heard))),
       ...found.nodes.filter((node) => !replaced(node, found.nodes)).map((node) => nodeFound(node, heard)),
+      ...found.posts.map(({text}) => finding("posts", t("posts.link"), h("div.row", {}, button(t("posts.link_open_title"),
+        () => app.go(`/posts/links?text=${encodeURIComponent(text)}`), {sign: "posts"})))),
       ...found.others.map((kind) => finding("link", t("invites.unknown", {kind}), hint(t("invites.unknown_text")))),
     ].filter(Boolean);
     count.textContent = area.value.trim() ? t("invites.found", {n: rows.length}) : "";

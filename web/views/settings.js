@@ -116,7 +116,7 @@ const scopeWord = (scope) => t(`settings.scope_${scope === "*" ? "all" : scope}`
 
 async function newPassword(refresh) {
   const label = h("input", {maxlength: 60, placeholder: t("settings.label_example")}), own = password("current-password");
-  const scope = choice(["irc", "web", "control", "*"].map((value) => [value, scopeWord(value)]), "irc");
+  const scope = choice(["irc", "mail", "web", "control", "*"].map((value) => [value, scopeWord(value)]), "irc");
   const made = await dialog({
     title: t("settings.app_new"),
     body: h("div.stack", {}, field(t("settings.label"), label), field(t("settings.scope"), scope),
@@ -268,7 +268,60 @@ function commands() {
       h("button.button.primary", {}, t("settings.run"))))]};
 }
 
-const PARTS = {account, device, passwords, people, gateway, commands};
+// --- how posts reach this account, and how a mail client is set up for them
+
+const DAY = 86_400;
+const WAITS = [1, 3, 7, 14, 30, 60];
+const STRANGERS_MOST = 1000;
+
+const set = async (values) => (await attempt("account.set", values)) && toast(t("settings.saved"));
+
+/** The choices, and what is set when it is none of them. */
+const withNow = (days, now) => [...new Set([...days.map((n) => n * DAY), now])].sort((a, b) => a - b)
+  .map((seconds) => [seconds, t("posts.days", {n: Math.round(seconds / DAY)})]);
+
+function mailClients() {
+  const ports = h("div");
+  const {name} = model.account;
+  const draw = (where) => {
+    const row = (list) => (list?.length ? h("span.stack-tight", {dir: "ltr"}, list.map((each) => h("bdi.mono", {}, each))) : null);
+    replace(ports, where && !where.submission?.length && !where.pop3?.length ? notice("", t("posts.mail_off")) : null,
+      facts([[t("posts.mail_user"), h("bdi.mono", {}, name)], [t("settings.password"), h("a", {href: "#/settings/passwords"}, t("settings.app_new"))],
+        [t("posts.mail_out"), where ? row(where.submission) : t("posts.mail_ask")],
+        [t("posts.mail_in"), where ? row(where.pop3) : t("posts.mail_ask")],
+        [t("posts.mail_security"), t("posts.mail_tls")]]));
+  };
+  draw(null);
+  if (model.operator) link.ask("status").then(({listening}) => draw(listening), () => {});
+  return card(t("posts.mail"), hint(t("posts.mail_help")), ports);
+}
+
+function posts() {
+  const {posts: now} = model.account;
+  const strangers = h("input", {type: "number", min: 0, max: STRANGERS_MOST, value: now.strangers, inputmode: "numeric"});
+  const forward = h("input", {type: "email", value: now.forward, autocomplete: "off", dir: "ltr"});
+  const told = h("div");
+  const draw = () => {
+    const {forwarding, maildir} = model.account.posts;
+    replace(told, forwarding ? notice("", h("p", {}, sentence(forwarding))) : null,
+      maildir ? facts([["Maildir", h("bdi.mono", {dir: "ltr"}, maildir)]]) : null);
+  };
+  draw();
+  const save = (values) => {
+    const done = button(t("app.save"), () => busy(done, set(values())));
+    return done;
+  };
+  const line = (label, input, help, values) => h("div.stack", {}, field(label, input, help), h("div.row", {}, save(values)));
+  return {off: model.on("account", () => model.account && draw()), body: [
+    card(t("posts.reach"), toggle(t("posts.universal"), now.universal, (universal) => set({universal}), t("posts.universal_help")),
+      line(t("posts.strangers"), strangers, t("posts.strangers_help"), () => ({strangers: Number(strangers.value)})),
+      h("p", {}, h("a", {href: "#/posts/links"}, t("posts.link_title")))),
+    card(t("posts.sending"), field(t("posts.wait"), choice(withNow(WAITS, now.wait), now.wait, (wait) => set({wait: Number(wait)})), t("posts.wait_help"))),
+    card(t("posts.forward"), line(t("posts.forward_to"), forward, t("posts.forward_help"), () => ({forward: forward.value.trim()})), told),
+    mailClients()]};
+}
+
+const PARTS = {account, posts, device, passwords, people, gateway, commands};
 const FOR_OPERATOR = new Set(["people", "gateway"]);
 
 export function open(root, {arg}, app) {
