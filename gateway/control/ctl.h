@@ -13,7 +13,8 @@
 enum { CTL_DONE = 0, CTL_REFUSED = 1, CTL_USAGE = 2, CTL_UNREACHABLE = 3 };
 
 struct ctl {
-    const char *program; /* in front of errors; NULL: retrogatectl */
+    const char *program;        /* in front of errors; NULL: retrogatectl */
+    const char *account_option; /* that names an account; NULL: --account */
     FILE *in, *out, *log;
     const char *socket;  /* NULL: the default path */
     const char *account; /* NULL: the only one there is */

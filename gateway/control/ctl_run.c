@@ -59,8 +59,8 @@ int ctl_choose_account(struct ctl *ctl, json_t *command)
         error_set(&error, ERROR_NOT_FOUND,
                   "there is no account yet; make one with 'retrogatectl account add NAME'");
     else
-        error_set(&error, ERROR_INVALID,
-                  "there are %zu accounts; name one with --account or RETROGATE_ACCOUNT", count);
+        error_set(&error, ERROR_INVALID, "there are %zu accounts; name one with %s or RETROGATE_ACCOUNT",
+                  count, ctl->account_option != NULL ? ctl->account_option : "--account");
     json_decref(result);
     if (error != NULL)
         return ctl_fail(ctl, count == 0 ? CTL_REFUSED : CTL_USAGE, error);

@@ -202,17 +202,47 @@ static int code_of(const struct job *job, int done)
 /* The account that "-f alice@distant.alt" names, if there is one of that name. */
 static int choose_by_sender(struct job *job, json_t *command)
 {
-    size_t size = job->sender != NULL ? strcspn(job->sender, "@") : 0, index;
+    const char *bracket = job->sender != NULL ? strrchr(job->sender, '<') : NULL,
+               *sender = bracket != NULL ? bracket + 1 : job->sender;
+    size_t size = sender != NULL ? strcspn(sender, "@>") : 0, index;
     json_t *ask = json_pack("{s:s}", "do", "account.list"), *result = NULL, *account;
     int code = size > 0 ? ctl_do(&job->ctl, ask, &result) : CTL_DONE;
     json_array_foreach(json_object_get(result, "accounts"), index, account)
     {
         const char *name = json_string_value(json_object_get(account, "name"));
-        if (name != NULL && strlen(name) == size && strncmp(name, job->sender, size) == 0)
+        if (name != NULL && strlen(name) == size && strncmp(name, sender, size) == 0)
             json_object_set(command, "account", json_object_get(account, "name"));
     }
     json_decref(ask);
     json_decref(result);
+    return code;
+}
+
+/* Before the message is brought, so that the one who is not known can be named. */
+static int check_recipients(struct job *job, json_t *account)
+{
+    size_t index;
+    json_t *address;
+    int code = CTL_DONE;
+    json_array_foreach(job->to, index, address)
+    {
+        struct error *error = NULL;
+        json_t *ask =
+                   json_pack("{s:s,s:O,s:O}", "do", "post.address", "account", account, "address", address),
+               *result = NULL;
+        code = ctl_do(&job->ctl, ask, &result);
+        json_decref(ask);
+        json_decref(result);
+        if (code == CTL_DONE)
+            continue;
+        if (code == CTL_REFUSED && job->ctl.failure == ERROR_NOT_FOUND) {
+            error_set(&error, ERROR_NOT_FOUND,
+                      "'%s' is no recipient, so nothing was sent; users of this machine get no mail this way",
+                      json_string_value(address));
+            ctl_fail(&job->ctl, code, error);
+        }
+        return code;
+    }
     return code;
 }
 
@@ -246,6 +276,8 @@ static int send_post(struct job *job)
     if (code == CTL_DONE)
         code = ctl_choose_account(&job->ctl, command);
     if (code == CTL_DONE)
+        code = check_recipients(job, json_object_get(command, "account"));
+    if (code == CTL_DONE)
         code = upload(job, command);
     if (code == CTL_DONE)
         code = ctl_do(&job->ctl, command, &result);
@@ -257,6 +289,7 @@ static int send_post(struct job *job)
 int sendmail_run(const struct sendmail *sendmail, int argc, char **argv)
 {
     struct job job = {.ctl = {.program = "retrogate-sendmail",
+                              .account_option = "-f",
                               .in = sendmail->in,
                               .out = sendmail->log,
                               .log = sendmail->log,

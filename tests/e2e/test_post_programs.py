@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Posts on the command line: retrogatectl, and retrogate-sendmail as mutt, git and scripts call it."""
 import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -62,6 +63,43 @@ def sent_and_shown():
     assert message == raw(a, "bob", int(number))
 
 
+def many_files():
+    files = []
+    for number in range(12):
+        with open(f"{folder}/file-{number}", "w") as file:
+            file.write("x" * number)
+        files += ["--attach", f"{folder}/file-{number}"]
+    ctl("post", "send", "bob", "--subject", "Many files", *files, text=b"")
+    post = arrived(a, "bob", "Many files")
+    sizes = [part["size"] for part in show(a, "bob", post["seq"])["parts"]]
+    assert sizes == list(range(12)), sizes
+    ctl("post", "delete", str(post["seq"]), account="bob")
+
+
+def watched():
+    watch = subprocess.Popen([f"{BINARIES}/retrogatectl", "--socket", a.settings["control.socket"], "--account", "bob", "watch"],
+                             stdout=subprocess.PIPE, text=True)
+    try:
+        number = 0
+
+        def seen():
+            # One that comes before it follows is not told of, so each try is another one.
+            nonlocal number
+            number += 1
+            ctl("post", "send", "bob", "--subject", f"Watched {number}", "--text", "x")
+            return bool(select.select([watch.stdout], [], [], 3)[0])
+        wait_for("a post is told of", seen)
+        line = watch.stdout.readline()
+        assert "from alice@distant.alt: Watched" in line and "[signed]" in line, line
+    finally:
+        watch.kill()
+        watch.wait()
+    status = ctl("status")
+    assert "queued 0, locked 0" in status and "submission 127.0.0.1:" in status and "pop3 127.0.0.1:" in status, status
+    for each in range(number):
+        ctl("post", "delete", str(arrived(a, "bob", f"Watched {each + 1}")["seq"]), account="bob")
+
+
 def flags_and_search():
     number = str(arrived(a, "bob", "With a file")["seq"])
     ctl("post", "flag", number, "--seen", "on", "--flagged", "on", account="bob")
@@ -91,6 +129,24 @@ def as_sendmail():
     assert "not shown" not in got and "shown" in got
     sendmail("-f", "bob@distant.alt", "--", "alice@distant.alt", text="Subject: From bob\n\nx\n")
     assert arrived(a, "alice", "From bob")["from"][0]["address"] == "bob@distant.alt"
+
+
+def large_by_sendmail():
+    lines = ("x" * 76 + "\n") * 100_000
+    sendmail("-i", "bob", text="Subject: Large\n\n" + lines)
+    got = raw(a, "bob", arrived(a, "bob", "Large")["seq"]).decode()
+    assert got.split("\r\n\r\n", 1)[1].replace("\r\n", "\n").strip() == lines.strip()
+
+
+def cron_is_refused():
+    text = "From: root (Cron Daemon)\nTo: root\nSubject: Cron <root@here> date\nX-Cron-Env: <SHELL=/bin/sh>\n\nToday\n"
+    for words in (("-FCronDaemon", "-i", "-B8BITMIME", "-oem", "root"), ("-i", "-FCronDaemon", "-odi", "-oem", "-oi", "-t", "-f", "root")):
+        said = sendmail(*words, text=text, code=67)
+        assert "'root' is no recipient" in said and "users of this machine get no mail this way" in said, said
+    # Nobody gets it either when one of several is not known.
+    before = len(posts(a, "bob"))
+    sendmail("bob", "root", text=text, code=67)
+    assert len(posts(a, "bob")) == before
 
 
 def sendmail_refuses():
@@ -152,5 +208,5 @@ def over():
     shutil.rmtree(folder)
 
 
-run(meeting, sent_and_shown, flags_and_search, refused, as_sendmail, sendmail_refuses, with_mutt, with_git, links,
-    over)
+run(meeting, sent_and_shown, many_files, watched, flags_and_search, refused, as_sendmail, large_by_sendmail, cron_is_refused,
+    sendmail_refuses, with_mutt, with_git, links, over)

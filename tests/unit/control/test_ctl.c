@@ -342,12 +342,15 @@ static void watch_of_an_account_prints_its_changes(void **state)
           "{'done':{'change':43,'more':false,'changes':[{'change':43,'gone':{'contact':2}},"
           "{'change':43,'line':{'conversation':3,'seq':8,'"
           "direction':'out',"
-          "'text':'hi','time':1700000000000,'delivery':'queued'}}]}}"});
+          "'text':'hi','time':1700000000000,'delivery':'queued'}},"
+          "{'change':43,'post':{'seq':9,'direction':'out','to':[{'address':'b@distant.alt'}],'subject':'s',"
+          "'time':1700000000000,'deliveries':[{'delivery':'not-confirmed'}]}}]}}"});
     assert_int_equal(desk.code, CTL_UNREACHABLE);
     assert_string_equal(desk.out,
                         "     7  2023-11-14 22:13  <bob> hi\nconversation robert: can talk, sealed\n"
                         "contact 2: gone\n"
-                        "     8  2023-11-14 22:13  <me> hi  [queued]\n");
+                        "     8  2023-11-14 22:13  <me> hi  [queued]\n"
+                        "     9     now            to b@distant.alt: s [not-confirmed]\n");
     desk_free(&desk);
 }
 
