@@ -63,10 +63,10 @@ struct MHD_Response *response_of(struct buffer *contents)
     return response;
 }
 
-/* style-src-attr: the frame that shows the HTML of a post inherits this policy, and its subset of HTML keeps the
- * looks of elements. Markup gets into the page itself nowhere: trusted types are required.
- * connect-src: 'self' alone would not let every browser open the WebSocket. The Host was checked (an unknown
- * one is forgotten), and has no byte that means something here. In plain a proxy may have ended TLS. */
+/* style-src-attr: the frame that shows the HTML of a post inherits this policy, and its subset of HTML keeps
+ * the looks of elements. Markup gets into the page itself nowhere: trusted types are required. connect-src:
+ * 'self' alone would not let every browser open the WebSocket. The Host was checked (an unknown one is
+ * forgotten), and has no byte that means something here. In plain a proxy may have ended TLS. */
 static void add_policy(struct request *request)
 {
     char policy[POLICY_SIZE], live[POLICY_SIZE / 2] = "";
@@ -77,7 +77,8 @@ static void add_policy(struct request *request)
     else if (size > 0)
         snprintf(live, sizeof live, " ws://%.*s wss://%.*s", size, host, size, host);
     snprintf(policy, sizeof policy,
-             "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' blob: data:; "
+             "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
+             "img-src 'self' blob: data:; "
              "connect-src 'self'%s; manifest-src 'self'; worker-src 'self'; base-uri 'none'; "
              "form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
              live);

@@ -13,9 +13,10 @@ from harness import Gateway, can_talk, chain, meet, run, skip, texts, wait_for
 KIB = 1024
 PASSWORD = "correct horse"
 VIEWS = {
-    "chats": "#/chats", "chat": "#/chat/bob", "search": "#/chats?search=hello", "invites": "#/invites", "contacts": "#/contacts",
+    "chats": "#/chats", "chat": "#/chat/bob", "search": "#/chats?search=hello", "posts": "#/posts", "post": "#/posts/1", "post-write": "#/posts/new", "post-links": "#/posts/links",
+    "invites": "#/invites", "contacts": "#/contacts",
     "contact": "#/contacts/bob", "friends": "#/friends", "network": "#/network", "guide": "#/guide",
-    **{f"settings-{part}": f"#/settings/{part}" for part in ("account", "device", "passwords", "people", "gateway", "commands")}}
+    **{f"settings-{part}": f"#/settings/{part}" for part in ("account", "posts", "device", "passwords", "people", "gateway", "commands")}}
 # Wider than its parent is allowed only inside what scrolls by itself.
 WIDER = """() => [...document.querySelectorAll("body *")].filter((it) => {
     const box = it.getBoundingClientRect();
@@ -115,6 +116,9 @@ def fill():
     a.do("say", account="alice", conversation=handle, text="https://example.org/" + "without-an-end" * 30)
     b.do("say", account="bob", conversation=theirs, text="W" * 400)
     wait_for("lines arrived", lambda: len(texts(a, "alice", handle)) == 13)
+    sent = a.do("post.send", account="alice", to=[handle], subject="The longest subject that " * 8, text="W" * 300 + " some words\n" * 9)
+    VIEWS["post"] = f"#/posts/{sent['seq']}"
+    a.do("post.link.new", account="alice")
     a.do("invite.new", account="alice", key=b.do("account.show", account="bob")["key"], valid=3600)
     a.do("app_password.new", account="alice", label="irssi on the laptop", scope="irc")
 

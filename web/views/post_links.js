@@ -39,13 +39,13 @@ function opener(text, app) {
   const key = h("textarea.mono", {rows: 3, dir: "ltr", spellcheck: "false", autocapitalize: "off"});
   const more = h("div", {hidden: true}, field(t("posts.link_key"), key, t("posts.link_key_help")));
   const said = h("div", {"aria-live": "polite"});
-  const go = button(t("invites.open"), async () => {
+  const go = button(t("posts.link_use"), async () => {
     try {
-      const done = await busy(go, link.ask("post.link.open", {link: area.value.trim(), ...(key.value.trim() ? {key: key.value.trim()} : {})}));
-      const name = done.name || done.handle;
-      replace(said, notice(done.warnings.length ? "warn" : "good", h("p", {}, t("posts.link_opened", {name})),
-        done.warnings.map((warning) => h("p", {}, sentence(warning))),
-        button(t("posts.write"), () => app.go(`/posts/new?to=${done.handle}&subject=${encodeURIComponent(done.subject ?? "")}`), {kind: "primary", sign: "edit"})));
+      const {contact, subject, warnings} = await busy(go, link.ask("post.link.open", {link: area.value.trim(), ...(key.value.trim() ? {key: key.value.trim()} : {})}));
+      const name = contact.name || contact.handle;
+      replace(said, notice(warnings.length ? "warn" : "good", h("p", {}, t("posts.link_opened", {name})),
+        warnings.map((warning) => h("p", {}, sentence(warning))),
+        button(t("posts.write"), () => app.go(`/posts/new?to=${contact.handle}&subject=${encodeURIComponent(subject)}`), {kind: "primary", sign: "edit"})));
     } catch (failure) {
       more.hidden &&= failure.code !== "not-found";
       replace(said, notice("bad", h("p", {}, causeOf(failure))));
