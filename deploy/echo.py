@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Repeats every line that an account gets. usage: echo.py SOCKET ACCOUNT
+"""Repeats every line that an account gets, and answers every post. usage: echo.py SOCKET ACCOUNT
 
 An example of a program on the control socket: include/retrogate/api.md describes what it says there.
 """
@@ -34,6 +34,13 @@ class Control:
         raise EOFError
 
 
+def answer(control, account, post):
+    text = control.do("post.show", account=account, seq=post["seq"])["text"]
+    subject = post["subject"] if post["subject"].lower().startswith("re:") else f"Re: {post['subject']}"
+    control.do("post.send", account=account, to=[post["from"][0]["address"]], subject=subject, text=text,
+               reply_to=post["seq"])
+
+
 def repeat(control, account):
     # The gateway keeps how far this client has come, so that each line is repeated once, over restarts too.
     cursor = control.do("client.open", account=account, name="echo")
@@ -43,10 +50,16 @@ def repeat(control, account):
         if news["epoch"] != epoch:  # a backup was restored: begin anew
             epoch, change, seen = news["epoch"], 0, 0
             continue
+        newest = seen  # lines and posts are numbered together
         for line in (each["line"] for each in news["changes"] if "line" in each):
             if line["direction"] == "in" and line["seq"] > seen:
                 control.do("say", account=account, conversation=line["conversation"], text=line["text"])
-            seen = max(seen, line["seq"])
+            newest = max(newest, line["seq"])
+        for post in (each["post"] for each in news["changes"] if "post" in each):
+            if post["direction"] == "in" and post["kind"] == "post" and post["seq"] > seen:
+                answer(control, account, post)
+            newest = max(newest, post["seq"])
+        seen = newest
         if news["change"] != change:
             change = news["change"]
             control.do("client.seen", account=account, name="echo", epoch=epoch, change=change, seq=seen)

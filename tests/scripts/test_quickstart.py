@@ -3,9 +3,11 @@
 """deploy/quickstart as a person would use it: start, talk over IRC, Ctrl-C, start again."""
 import json
 import os
+import poplib
 import re
 import shutil
 import signal
+import smtplib
 import socket
 import subprocess
 import sys
@@ -55,6 +57,27 @@ class Quickstart:
 
     def password(self):
         return self.told(r"password +(\S+)")
+
+    def mail(self, subject):
+        """A message to echo, and what comes back, as a mail program has it."""
+        name, password = self.told(r"\n  account +(\S+)"), self.password()
+        with smtplib.SMTP("127.0.0.1", int(self.told(r"SMTP, 127\.0\.0\.1, port (\d+)")), timeout=SECONDS) as client:
+            client.login(name, password)
+            client.sendmail(f"{name}@distant.alt", ["echo@distant.alt"],
+                            f"From: {name}@distant.alt\r\nTo: echo@distant.alt\r\nSubject: {subject}\r\n\r\nIs anybody there?\r\n")
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            client = poplib.POP3("127.0.0.1", int(self.told(r"POP3, 127\.0\.0\.1, port (\d+)")), timeout=SECONDS)
+            client.user(name)
+            client.pass_(password)
+            count = client.stat()[0]
+            message = b"\n".join(client.retr(count)[1]) if count else b""
+            client.quit()
+            if f"Subject: Re: {subject}".encode() in message:
+                assert b"Is anybody there?" in message
+                return
+            time.sleep(0.1)
+        raise AssertionError("no answer came by mail")
 
     def interrupt(self):
         """Ctrl-C, which a terminal sends to all of its processes."""
@@ -124,6 +147,7 @@ def first_start(state):
     irc.until(r"^\S*:?echo\S* PRIVMSG &echo :does anybody hear me\? ☂")
     irc.close()
     run.opened = run.page()
+    run.mail("Hello")
     run.interrupt()
     nothing_is_left(state)
     return run
@@ -139,6 +163,7 @@ def second_start(state, first):
     irc.send("PRIVMSG &echo :and now?")
     irc.until(r"PRIVMSG &echo :and now\?")
     irc.close()
+    run.mail("And now")
     run.interrupt()
     nothing_is_left(state)
 
