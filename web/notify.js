@@ -4,6 +4,7 @@
 import {h, icon, replace} from "./dom.js";
 import {setting, setSetting} from "./keep.js";
 import {model} from "./model.js";
+import {nameIn, posts} from "./posts.js";
 import {t} from "./words.js";
 import {excerpt} from "./views/line.js";
 
@@ -35,14 +36,15 @@ async function somebodyLooks() {
   return (await navigator.locks.query()).held.some(({name}) => name === LOOKED_AT);
 }
 
-async function tell(line, conversation, app) {
+/** {from, text, tag, path: what a click opens} */
+async function tell({from, text, tag, path}, app) {
   const how = setting("notify", "name");
   if (!teller || how === "off" || !("Notification" in globalThis) || Notification.permission !== "granted") return;
   if (await somebodyLooks()) return;
-  const title = how === "hidden" ? "retrogate" : conversation.name || conversation.handle;
+  const title = how === "hidden" ? "retrogate" : from;
   const options = {
-    body: how === "text" ? excerpt(line.text, 200) : t("notify.new"), icon: "/icon-192.png",
-    tag: how === "hidden" ? "retrogate" : `retrogate-${conversation.id}`, data: {handle: conversation.handle},
+    body: how === "text" ? excerpt(text, 200) : t("notify.new"), icon: "/icon-192.png",
+    tag: how === "hidden" ? "retrogate" : `retrogate-${tag}`, data: {path},
   };
   const worker = await navigator.serviceWorker?.getRegistration();
   if (worker) {
@@ -52,7 +54,7 @@ async function tell(line, conversation, app) {
   const notice = new Notification(title, options);
   notice.onclick = () => {
     focus();
-    app.go(`/chat/${conversation.handle}`);
+    app.go(path);
     notice.close();
   };
 }
@@ -81,6 +83,8 @@ export function watchNotifications(app) {
   for (const type of ["focus", "blur"]) addEventListener(type, looked);
   document.addEventListener("visibilitychange", looked);
   looked();
-  model.on("incoming", (line, conversation) => tell(line, conversation, app));
-  navigator.serviceWorker?.addEventListener("message", ({data}) => data?.handle && app.go(`/chat/${data.handle}`));
+  model.on("incoming", ({text}, {id, name, handle}) => tell({from: name || handle, text, tag: id, path: `/chat/${handle}`}, app));
+  posts.on("incoming", ({seq, from: [who], subject, preview}) => tell({from: who ? nameIn(who) : t("app.posts"), text: subject || preview,
+    tag: `post-${seq}`, path: `/posts/${seq}`}, app));
+  navigator.serviceWorker?.addEventListener("message", ({data}) => data?.path && app.go(data.path));
 }

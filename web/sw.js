@@ -42,12 +42,12 @@ addEventListener("fetch", (event) => {
 });
 
 addEventListener("notificationclick", (event) => {
-  const {handle} = event.notification.data;
+  const {path} = event.notification.data;
   event.notification.close();
   event.waitUntil((async () => {
     const [page] = await clients.matchAll({type: "window"});
-    if (!page) return clients.openWindow(`/#/chat/${handle}`);
+    if (!page) return clients.openWindow(`/#${path}`);
     await page.focus();
-    page.postMessage({handle});
+    page.postMessage({path});
   })());
 });

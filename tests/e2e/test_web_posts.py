@@ -33,7 +33,7 @@ def gateways():
     a.do("contact.add", account="bob", key=keys["alice"], handle="alice-a")
     browser = Browser()
     al = Page(browser, "alice", a.web_url(), viewport=DESKTOP, reducedMotion="reduce").sign_in("alice", PASSWORD)
-    bo = Page(browser, "bob", a.web_url(), viewport=PHONE, reducedMotion="reduce").sign_in("bob", PASSWORD)
+    bo = Page(browser, "bob", a.web_url(), viewport=PHONE, reducedMotion="reduce", permissions=["notifications"]).sign_in("bob", PASSWORD)
 
 
 def box(account, name="in"):
@@ -229,6 +229,19 @@ def links():
     quiet()
 
 
+def told_while_away():
+    """A notice of the system for a post that comes while nobody looks, once, with the way to it."""
+    bo.call_js("""() => { window.told = []; document.hasFocus = () => false; dispatchEvent(new Event("blur"));
+        ServiceWorkerRegistration.prototype.showNotification = async (title, {data}) => { told.push([title, data.path]); }; }""")
+    a.do("post.send", account="alice", to=["bob-b"], subject="While you were away", text="x")
+    wait_for("told", lambda: bo.call_js("() => told.length") > 0)
+    a.do("post.flag", account="bob", seq=box("bob")[0]["seq"], flagged=True)  # a change of it is no news
+    bo.go("#/posts")
+    bo.has(f'{ROW}:has-text("While you were away") .icon-star')
+    assert bo.call_js("() => told") == [["Alice Archer", f"/posts/{box('bob')[0]['seq']}"]]
+    quiet()
+
+
 def settings():
     al.go("#/settings/posts")
     al.has(f'text="{a.do("status")["listening"]["submission"][0]}"')
@@ -264,5 +277,5 @@ def the_end():
 if __name__ == "__main__":
     if web.why_not():
         skip(web.why_not())
-    run(gateways, written_by_keyboard, read, answered, waits_and_is_withdrawn, html_is_inert, found_and_flagged, links, settings, looks,
-        the_end)
+    run(gateways, written_by_keyboard, read, answered, waits_and_is_withdrawn, html_is_inert, found_and_flagged, links, told_while_away, settings,
+        looks, the_end)

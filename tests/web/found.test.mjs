@@ -95,6 +95,12 @@ test("a part of an invite is no more than it is", () => {
   for (let size = 0; size < block.length; size += 7) assert.deepEqual(find(block.slice(0, size)).keys, []);
 });
 
+test("links for posts are told from invites and from what nobody knows", () => {
+  const text = "retroshare://public_msg?time_stamp=1&hash=00&gpgid=11";
+  const found = find(`write to me: ${text} or retroshare://forum?name=x`);
+  assert.deepEqual([found.posts, found.invites, found.others], [[{text}], [], ["forum"]]);
+});
+
 // Work is told by how it grows with the text, not by a clock alone: a second is a thousand times what is needed.
 test("junk costs no more than its length", () => {
   const SIZE = 200_000; // bytes
