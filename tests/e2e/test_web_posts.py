@@ -146,6 +146,26 @@ def waits_and_is_withdrawn():
     quiet()
 
 
+def lowered():
+    """Sealing is given up by the person alone, for one post, and after it was said what that means."""
+    a.do("account.set", account="bob", universal=False)
+    al.go("#/posts/new?to=bob-b&subject=Unsealed")
+    al.has("textarea").fill("plain words")
+    al.click(button("posts.send"))
+    al.on(".delivery-row").says(word("posts.delivery_queued"))
+    al.click(button("posts.lower"))
+    al.on("dialog[open]").says("has no receipt")
+    al.click(f'dialog >> {button("posts.lower_do")}')
+    al.gone("dialog[open]")
+    al.on(".delivery-row").says(word("posts.delivery_queued"))
+    a.do("account.set", account="bob", universal=True)
+    # It may go classic now; that it is sealed where it can be is for the gateways to find out.
+    al.on(".delivery-row").says(f"{word('posts.delivery_delivered')}|{word('posts.delivery_not_confirmed')}", 60)
+    wait_for("it came", lambda: [post["subject"] for post in box("bob")].count("Unsealed") == 1)
+    a.do("post.delete", account="bob", seq=box("bob")[0]["seq"])
+    quiet()
+
+
 def html_is_inert():
     remote = socket.create_server(("127.0.0.1", 0))  # where pixels would be fetched
     remote.setblocking(False)
@@ -277,5 +297,5 @@ def the_end():
 if __name__ == "__main__":
     if web.why_not():
         skip(web.why_not())
-    run(gateways, written_by_keyboard, read, answered, waits_and_is_withdrawn, html_is_inert, found_and_flagged, links, told_while_away, settings,
+    run(gateways, written_by_keyboard, read, answered, waits_and_is_withdrawn, lowered, html_is_inert, found_and_flagged, links, told_while_away, settings,
         looks, the_end)

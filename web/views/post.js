@@ -45,11 +45,15 @@ function references({files}) {
 }
 
 /** To give up the protection is never done by a click alone. */
-function lower(post, delivery) {
+function lower({seq}, {contact, delivery: state}) {
+  const run = async () => {
+    // What waits is not sent again: it ends first. When it went meanwhile, that is told.
+    if (state === "queued") await link.ask("post.withdraw", {seq, contact});
+    return link.ask("post.resend", {seq, contact, lower: true});
+  };
   return dialog({title: t("posts.lower_title"),
     body: [h("p", {}, t("posts.lower_text")), h("p.notice.warn", {}, icon("alert"), h("span", {}, t("posts.lower_ask")))],
-    actions: [{text: t("app.cancel")}, {text: t("posts.lower_do"), kind: "danger",
-      run: () => link.ask("post.resend", {seq: post.seq, contact: delivery.contact, lower: true})}]});
+    actions: [{text: t("app.cancel")}, {text: t("posts.lower_do"), kind: "danger", run}]});
 }
 
 function deliveryRow(post, delivery) {
