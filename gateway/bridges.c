@@ -249,9 +249,6 @@ static bool open_mail(struct bridges *bridges, uv_loop_t *loop, const struct con
     const char *maildir = config_text(config, CONFIG_MAIL_MAILDIR),
                *forward = config_text(config, CONFIG_MAIL_FORWARD);
     size_t count = 0;
-    if (forward[0] != '\0')
-        return error_set(error, ERROR_INVALID,
-                         "mail.forward: this version does not do that yet; leave it empty");
     for (size_t i = 0; i < MAIL_ROWS; i++) {
         const struct mail_row *row = &mail_rows[i];
         struct sockaddr_storage addresses[CONFIG_LIST_MAX];

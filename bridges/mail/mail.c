@@ -8,6 +8,7 @@
 #include "base/address.h"
 #include "base/listener.h"
 #include "base/map.h"
+#include "forward.h"
 #include "maildir.h"
 #include "pop3.h"
 #include "session.h"
@@ -37,6 +38,8 @@ struct mail {
     struct door *doors;
     size_t door_count;
     struct maildir *maildir; /* NULL: none */
+    struct forward *forward; /* NULL: none */
+    bool ending;             /* all were told to close */
     uv_timer_t timer;        /* calls `closed` from the loop */
     void (*closed)(void *arg);
     void *arg;
@@ -77,7 +80,8 @@ static void on_timer_gone(uv_handle_t *handle)
 /* When the last of all that was open is gone. */
 static void end_when_done(struct mail *mail)
 {
-    if (mail->site.sessions == NULL && mail->maildir == NULL)
+    if (mail->ending && mail->site.sessions == NULL && mail->maildir == NULL && mail->forward == NULL &&
+        !uv_is_closing((uv_handle_t *)&mail->timer))
         uv_close((uv_handle_t *)&mail->timer, on_timer_gone);
 }
 
@@ -93,18 +97,26 @@ static void maildir_closed(void *arg)
     end_when_done(mail);
 }
 
+static void forward_closed(void *arg)
+{
+    struct mail *mail = arg;
+    mail->forward = NULL;
+    end_when_done(mail);
+}
+
 void mail_close(struct mail *mail, void (*closed)(void *arg), void *arg)
 {
     mail->closed = closed;
     mail->arg = arg;
     mail->site.closing = true;
     close_doors(mail);
-    bool none = mail->site.sessions == NULL; /* else its last one says so */
     session_dismiss_all(&mail->site);
     if (mail->maildir != NULL)
         maildir_close(mail->maildir, maildir_closed, mail);
-    else if (none)
-        end_when_done(mail);
+    if (mail->forward != NULL)
+        forward_close(mail->forward, forward_closed, mail);
+    mail->ending = true;
+    end_when_done(mail);
 }
 
 /* --- opening */
@@ -187,6 +199,19 @@ static void set_site(struct mail *mail, uv_loop_t *loop, struct gateway *gateway
     };
 }
 
+/* What serves accounts without a client. */
+static bool open_services(struct mail *mail, const struct mail_options *options, struct error **error)
+{
+    struct site *site = &mail->site;
+    if (options->maildir != NULL)
+        mail->maildir = maildir_open(site->loop, site->gateway, options->maildir, site->name, error);
+    if (options->maildir != NULL && mail->maildir == NULL)
+        return false;
+    if (options->forward != NULL)
+        mail->forward = forward_open(site->loop, site->gateway, options->forward, site->name, error);
+    return options->forward == NULL || mail->forward != NULL;
+}
+
 struct mail *mail_open(uv_loop_t *loop, struct gateway *gateway, const struct mail_options *options,
                        struct error **error)
 {
@@ -209,15 +234,12 @@ struct mail *mail_open(uv_loop_t *loop, struct gateway *gateway, const struct ma
         mail_free(mail);
         return NULL;
     }
-    if (options->maildir != NULL)
-        mail->maildir = maildir_open(loop, gateway, options->maildir, mail->site.name, error);
-    if (options->maildir != NULL && mail->maildir == NULL) {
-        mail_free(mail);
-        return NULL;
-    }
     uv_timer_init(loop, &mail->timer);
     mail->timer.data = mail;
-    return mail;
+    if (open_services(mail, options, error))
+        return mail;
+    mail_close(mail, NULL, NULL);
+    return NULL;
 }
 
 void mail_set_tls(struct mail *mail, SSL_CTX *tls)
