@@ -73,14 +73,15 @@ def with_swaks():
 def with_msmtp():
     if not shutil.which("msmtp"):
         return "msmtp is not installed"
-    scram = "SCRAM-SHA-256" in program("msmtp", "--version")
+    scram = "scram-sha-256" in program("msmtp", "--version").lower()
+    app = a.do("app_password.new", account="alice", label="msmtp", scope="mail")["password"]
     ways = [("plain", PLAIN, "tls off"), ("start", START, "tls on\ntls_starttls on"), ("tls", TLS, "tls on\ntls_starttls off")]
     for name, kind, tls in ways:
         for auth in ("plain", "scram-sha-256") if scram else ("plain",):
             with open(f"{folder}/msmtprc", "w") as file:
                 file.write(f"account default\nhost 127.0.0.1\nport {port('submission', kind)}\n{tls}\n"
                            + ("" if kind == PLAIN else f"tls_trust_file {certificate}\n") +
-                           f"auth {auth}\nuser alice\npassword {PASSWORD}\nfrom alice@distant.alt\ndomain client.example\n")
+                           f"auth {auth}\nuser alice\npassword {app}\nfrom alice@distant.alt\ndomain client.example\n")
             os.chmod(f"{folder}/msmtprc", 0o600)
             program("msmtp", "-C", f"{folder}/msmtprc", "--", "bob@distant.alt",
                     text=f"Subject: msmtp {name} {auth}\nX-Mailer: msmtp\nTo: bob@distant.alt\n\nA text.\n".encode())
