@@ -174,7 +174,10 @@ static void replied(struct forward_client *client, unsigned code)
     if (code != wanted && !(phase == RCPT && code == 251)) {
         char why[80];
         snprintf(why, sizeof why, "%s was answered with %u", names[phase], code);
-        over(client, code >= 500 && phase >= MAIL ? FORWARD_REFUSED : FORWARD_LATER, why);
+        /* Before the message was seen, a refusal is about the server or the address: all that follows would
+         * be lost. */
+        bool of_this_one = (phase == END && code >= 500) || (phase == MAIL && code == 552);
+        over(client, of_this_one ? FORWARD_REFUSED : FORWARD_LATER, why);
         return;
     }
     switch (phase) {
