@@ -2,7 +2,9 @@
 """Maildirs of a real daemon: what two accounts write each other is there as files; flags and deletions go both ways,
 through kills at any moment; mutt reads it."""
 import os
+import pty
 import random
+import select
 import shutil
 import signal
 import subprocess
@@ -54,15 +56,29 @@ def mutt_reads(gateway, folder):
         return
     send(gateway, "alice", "bob", "for mutt")
     await_count(folder, "bob", 1)
+    time.sleep(1.2)
     home = tempfile.mkdtemp(prefix="rg-mutt-", dir="/tmp")
     script = f'set mbox_type=Maildir\nset folder="{folder}/bob"\nset copy=no\nset delete=yes\nset move=no\n' \
              'set quit=yes\nset wait_key=no\nset confirmappend=no\n'
     with open(f"{home}/muttrc", "w") as file:
         file.write(script)
-    subprocess.run(["mutt", "-n", "-F", f"{home}/muttrc", "-f", f"{folder}/bob", "-e",
-                    'push "<delete-message><sync-mailbox><exit>"'], env={**os.environ, "HOME": home, "TERM": "xterm"},
-                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60,
-                   start_new_session=True, check=False)
+    master, terminal = pty.openpty()
+    mutt = subprocess.Popen(["mutt", "-n", "-F", f"{home}/muttrc", "-f", f"{folder}/bob", "-e",
+                             "push <delete-message><sync-mailbox><quit>"], stdin=terminal, stdout=terminal,
+                            stderr=terminal, env={**os.environ, "HOME": home, "TERM": "xterm"}, start_new_session=True)
+
+    def ended():
+        if select.select([master], [], [], 0)[0]:
+            os.read(master, 65536)
+        return mutt.poll() is not None
+    try:
+        wait_for("mutt's end", ended)
+    finally:
+        if mutt.poll() is None:
+            mutt.kill()
+        os.close(master)
+        os.close(terminal)
+    wait_for("deleted by mutt", lambda: posts(gateway, "bob") == [])
     shutil.rmtree(home)
 
 
