@@ -157,7 +157,10 @@ class Gateway:
             return file.read()
 
     def do(self, command, /, **arguments):
-        return self.control.do(command, **arguments)
+        try:
+            return self.control.do(command, **arguments)
+        except ConnectionError as error:
+            raise ConnectionError(f"{self.name} hung up on {command}:\n{self.log_text()[-6000:]}") from error
 
     def refused(self, command, /, **arguments):
         """The error of a command that must be refused."""
