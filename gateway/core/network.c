@@ -11,6 +11,8 @@
 #include "core/hashes.h"
 #include "core/rows.h"
 
+enum { NODE_ATTEMPTS = 3 }; /* at making the node's key */
+
 /* --- the router's clock */
 
 static void router_due(uv_timer_t *timer)
@@ -187,6 +189,20 @@ static void node_failed(struct gateway *gateway, const struct error *error)
         gateway->ready(gateway->ready_arg, error);
 }
 
+/* A keyring that died, or an agent that did not come up in time on a machine short of everything, is no
+ * reason to send a new user away: the key is begun again, from nothing. */
+static void node_key_failed(struct gateway *gateway, const struct error *error)
+{
+    if (gateway->phase != NODE_STARTING || ++gateway->node_attempts >= NODE_ATTEMPTS) {
+        node_failed(gateway, error);
+        return;
+    }
+    log_warn("core", "event=node-key-again attempt=%u error=\"%s\"", gateway->node_attempts + 1, error->text);
+    buffer_free(&gateway->node_key_block);
+    buffer_free(&gateway->node_passphrase);
+    network_start(gateway);
+}
+
 static void open_links(struct gateway *gateway)
 {
     struct error *error = NULL;
@@ -233,7 +249,7 @@ static void location_made(void *arg, const struct keyring_answer *answer)
 {
     struct gateway *gateway = arg;
     if (answer->error != NULL) {
-        node_failed(gateway, answer->error);
+        node_key_failed(gateway, answer->error);
         return;
     }
     gateway->node_certificate = buffer_make(1 << 16);
@@ -271,7 +287,7 @@ static void key_made(void *arg, const struct keyring_answer *answer)
 {
     struct gateway *gateway = arg;
     if (answer->error != NULL) {
-        node_failed(gateway, answer->error);
+        node_key_failed(gateway, answer->error);
         return;
     }
     memcpy(gateway->node_fingerprint, answer->fingerprint, sizeof gateway->node_fingerprint);

@@ -285,6 +285,7 @@ struct gateway {
     char phase_text[256];
     uint8_t node_fingerprint[20], node_location[16];
     struct buffer node_key_block, node_certificate, node_private_key, node_passphrase;
+    unsigned node_attempts; /* at making its key, that failed */
     void (*ready)(void *arg, const struct error *error);
     void *ready_arg;
     json_t *listening;

@@ -217,6 +217,21 @@ def interrupted_start():
     assert c.do("friend.self")["fingerprint"] == self["fingerprint"], "the identity changed"
 
 
+def keyring_dies_at_the_first_start():
+    """The node's key, on which everything waits, is begun again, and the identity is whole: it outlives a restart."""
+    d = Gateway("D", wait=False)
+    wait_for("the key is begun", lambda: os.path.exists(f"{d.folder}/state/keys/node"))
+    for pid, words in processes_below(d.folder).items():
+        if "retrogate-keyring" in words:
+            os.kill(pid, signal.SIGKILL)
+    wait_for("begun again", lambda: "event=node-key-again" in d.log_text())
+    d.wait_ready()
+    fingerprint = d.do("friend.self")["fingerprint"]
+    assert d.stop() == 0
+    d.start()
+    assert d.do("friend.self")["fingerprint"] == fingerprint
+
+
 def is_closed(sock):
     try:
         return sock.recv(1) == b""
@@ -250,4 +265,4 @@ def clean_end():
 
 if __name__ == "__main__":
     run(start, page, bad_configuration, second_daemon, plain_off_loopback, reload, keyring_dies,
-        interrupted_start, clean_end)
+        interrupted_start, keyring_dies_at_the_first_start, clean_end)
