@@ -12,9 +12,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { LINE_MAX_SIZE = 1002, REPLY_LINES_MAX = 1000, TIMEOUT_MS = 20000 };
+enum { PAUSE_FIRST_MS = 20, PAUSE_LAST_MS = 640, END_STEP_MS = 5, END_STEPS = 400 };
 
 static const struct bytes nothing;
 
@@ -38,22 +40,18 @@ static int connect_to(const char *home)
 }
 
 /* The first process of gpg-agent --daemon ends when the socket is ready. */
-static bool start(const char *home)
+static void start(const char *home)
 {
     const char *const arguments[] = {"gpg-agent", "--quiet", "--homedir", home, "--daemon", NULL};
     posix_spawn_file_actions_t files;
     pid_t pid;
-    int status = -1;
     posix_spawn_file_actions_init(&files);
     for (int fd = 0; fd < 3; fd++)
         posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
     int failed = posix_spawnp(&pid, arguments[0], &files, NULL, (char *const *)(uintptr_t)arguments, environ);
     posix_spawn_file_actions_destroy(&files);
-    if (failed)
-        return false;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+    while (!failed && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         continue;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 static bool send_all(struct agent *agent, struct bytes data)
@@ -171,27 +169,44 @@ static bool transact(struct agent *agent, const char *command, struct bytes pass
     return error_set(error, ERROR_UNAVAILABLE, "the agent did not answer in its protocol");
 }
 
+static struct agent *greet(int fd)
+{
+    struct agent *agent = calloc(1, sizeof(*agent));
+    if (!agent) {
+        close(fd);
+        return NULL;
+    }
+    *agent = (struct agent){.fd = fd, .input = buffer_make((size_t)8 * LINE_MAX_SIZE)};
+    agent->input.secret = true;
+    if (transact(agent, "", nothing, NULL, NULL) &&
+        transact(agent, "OPTION pinentry-mode=loopback", nothing, NULL, NULL))
+        return agent;
+    agent_close(agent);
+    return NULL;
+}
+
+static void wait_ms(unsigned ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000}, NULL);
+}
+
+/* After a keyring that was killed, its agent may be coming up or going down just now: one that is not started
+ * because there is another is no failure, nor is the first connection that ends at once. */
 struct agent *agent_open(const char *home, struct error **error)
 {
-    int fd = connect_to(home);
-    if (fd < 0 && start(home))
-        fd = connect_to(home);
-    struct agent *agent = fd >= 0 ? calloc(1, sizeof(*agent)) : NULL;
-    if (!agent) {
-        if (fd >= 0)
-            close(fd);
-        error_set(error, ERROR_UNAVAILABLE, "gpg-agent could not be started");
-        return NULL;
+    for (unsigned pause = PAUSE_FIRST_MS; pause <= PAUSE_LAST_MS; pause *= 2) {
+        int fd = connect_to(home);
+        if (fd < 0) {
+            start(home);
+            fd = connect_to(home);
+        }
+        struct agent *agent = fd >= 0 ? greet(fd) : NULL;
+        if (agent)
+            return agent;
+        wait_ms(pause);
     }
-    agent->fd = fd;
-    agent->input = buffer_make((size_t)8 * LINE_MAX_SIZE);
-    agent->input.secret = true;
-    if (!transact(agent, "", nothing, NULL, error) ||
-        !transact(agent, "OPTION pinentry-mode=loopback", nothing, NULL, error)) {
-        agent_close(agent);
-        return NULL;
-    }
-    return agent;
+    error_set(error, ERROR_UNAVAILABLE, "gpg-agent could not be started");
+    return NULL;
 }
 
 void agent_close(struct agent *agent)
@@ -248,13 +263,28 @@ bool agent_store_again(struct agent *agent, const char keygrip[41], struct bytes
     return transact(agent, command, passphrase, NULL, error);
 }
 
+/* Gone is one that is not there to connect to: a home made anew at this path would lose its agent's socket to
+ * the cleaning up of the old one. */
+static void wait_until_gone(const char *home)
+{
+    for (unsigned i = 0; i < END_STEPS; i++) {
+        int fd = connect_to(home);
+        if (fd < 0)
+            return;
+        close(fd);
+        wait_ms(END_STEP_MS);
+    }
+}
+
 void agent_end(const char *home)
 {
     struct agent agent = {.fd = connect_to(home), .input = buffer_make((size_t)8 * LINE_MAX_SIZE)};
     if (agent.fd < 0)
         return;
-    if (transact(&agent, "", nothing, NULL, NULL))
-        transact(&agent, "KILLAGENT", nothing, NULL, NULL);
+    bool told =
+        transact(&agent, "", nothing, NULL, NULL) && transact(&agent, "KILLAGENT", nothing, NULL, NULL);
     close(agent.fd);
     buffer_free(&agent.input);
+    if (told)
+        wait_until_gone(home);
 }

@@ -10,7 +10,8 @@
  * replies OK, ERR, S, D, INQUIRE. */
 struct agent;
 
-/* Starts the agent unless it runs. `home` is the path of the home. */
+/* Starts the agent unless it runs. `home` is the path of the home. ERROR_UNAVAILABLE after about a second of
+ * attempts. */
 struct agent *agent_open(const char *home, struct error **error);
 void agent_close(struct agent *agent);
 
@@ -21,7 +22,8 @@ bool agent_sign(struct agent *agent, struct buffer *rsa_value, const char keygri
 bool agent_store_again(struct agent *agent, const char keygrip[41], struct bytes passphrase,
                        struct error **error);
 
-/* Ends the agent of a home, if one runs, without starting it first. */
+/* Ends the agent of a home, if one runs, without starting it first; returns when its socket is gone, after
+ * two seconds at most. */
 void agent_end(const char *home);
 
 #endif
