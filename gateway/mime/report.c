@@ -5,6 +5,7 @@
 #include "mime/compose.h"
 #include "mime/fields.h"
 #include "mime/screen.h"
+#include "wire/utf8.h"
 
 /* Delivery status notifications (RFC 3464): words for a person, fields for a program, the message or its
  * header. */
@@ -53,14 +54,40 @@ static void put_text(struct buffer *text, const struct mime_report *report)
                   report->full ? "The message is attached." : "The header of the message is attached.");
 }
 
-/* "rfc822;" wants ASCII: others have their own address type (RFC 6533). */
-static const char *address_type(const char *address)
+static bool is_ascii(const char *text)
 {
-    for (; *address != '\0'; address++) {
-        if ((unsigned char)*address >= 0x80)
-            return "utf-8";
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text >= 0x80)
+            return false;
     }
-    return "rfc822";
+    return true;
+}
+
+/* message/delivery-status is ASCII, and so is "rfc822;": other addresses have a type of their own, in which
+ * they are written "\x{FC}" (RFC 6533 §3, utf-8-addr-xtext). */
+static void put_address(struct buffer *status, const char *address)
+{
+    struct bytes left = bytes_of_string(address);
+    uint32_t code_point;
+    if (is_ascii(address)) {
+        buffer_printf(status, "rfc822; %s", address);
+        return;
+    }
+    buffer_append_string(status, "utf-8; ");
+    while (left.size > 0 && utf8_next(&left, &code_point)) {
+        if (code_point > ' ' && code_point < 0x7f && strchr("+=\\", (int)code_point) == NULL)
+            buffer_u8(status, (uint8_t)code_point);
+        else
+            buffer_printf(status, "\\x{%02X}", code_point);
+    }
+}
+
+static void put_ascii(struct buffer *status, const char *text)
+{
+    struct bytes left = bytes_of_string(text);
+    uint32_t code_point;
+    while (left.size > 0 && utf8_next(&left, &code_point))
+        buffer_u8(status, code_point < 0x80 ? (uint8_t)code_point : '?');
 }
 
 static void put_status(struct buffer *status, const struct mime_report *report)
@@ -73,11 +100,14 @@ static void put_status(struct buffer *status, const struct mime_report *report)
         field_date(status, "Arrival-Date", report->arrived_ms);
     for (size_t i = 0; i < report->count; i++) {
         const struct mime_report_recipient *recipient = &report->recipients[i];
-        buffer_printf(status, "\nFinal-Recipient: %s; %s\nAction: %s\nStatus: %s\n",
-                      address_type(recipient->address), recipient->address, recipient->action,
-                      recipient->status);
-        if (recipient->reason != NULL && recipient->reason[0] != '\0')
-            buffer_printf(status, "Diagnostic-Code: x-retrogate; %s\n", recipient->reason);
+        buffer_append_string(status, "\nFinal-Recipient: ");
+        put_address(status, recipient->address);
+        buffer_printf(status, "\nAction: %s\nStatus: %s\n", recipient->action, recipient->status);
+        if (recipient->reason != NULL && recipient->reason[0] != '\0') {
+            buffer_append_string(status, "Diagnostic-Code: x-retrogate; ");
+            put_ascii(status, recipient->reason);
+            buffer_append_string(status, "\n");
+        }
         if (recipient->last_attempt_ms > 0)
             field_date(status, "Last-Attempt-Date", recipient->last_attempt_ms);
         if (recipient->until_ms > 0 && strcmp(recipient->action, "delayed") == 0)
@@ -114,7 +144,7 @@ static GMimeObject *root_make(const struct mime_report *report, struct bytes ori
         g_mime_object_set_content_type_parameter(GMIME_OBJECT(multipart), "report-type", "delivery-status");
         multipart_add(multipart, text_make("plain", buffer_view(&text)));
         multipart_add(multipart, GMIME_OBJECT(leaf_make("message", "delivery-status", buffer_view(&status),
-                                                        original_encoding(buffer_view(&status)))));
+                                                        GMIME_CONTENT_ENCODING_7BIT)));
         struct bytes attached = report->full ? original : header_of(original);
         multipart_add(multipart, GMIME_OBJECT(leaf_make(report->full ? "message" : "text",
                                                         report->full ? "rfc822" : "rfc822-headers", attached,

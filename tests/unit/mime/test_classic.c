@@ -102,12 +102,18 @@ static void test_report(void **state)
          .action = "delayed",
          .status = "4.4.1",
          .reason = "no tunnel yet",
-         .until_ms = 1700100000000}};
+         .until_ms = 1700100000000},
+        {.address = "b\xc3\xbc"
+                    "cher+x@distant.alt",
+         .action = "failed",
+         .status = "5.0.0",
+         .reason = "b\xc3\xbc"
+                   "cher is away"}};
     struct mime_report report = {.gateway = &gateway,
                                  .recipient = &alice,
                                  .envelope = "E+2B1",
                                  .recipients = recipients,
-                                 .count = 2,
+                                 .count = 3,
                                  .now_ms = 1700000000000,
                                  .arrived_ms = 1699000000000,
                                  .message_id = "r@distant.alt"};
@@ -125,6 +131,10 @@ static void test_report(void **state)
                      "Diagnostic-Code: x-retrogate; nobody");
     assert_has(&own, "Action: delayed\r\nStatus: 4.4.1\r\n");
     assert_has(&own, "Will-Retry-Until: Thu, 16 Nov 2023 02:00:00 +0000\r\n");
+    /* message/delivery-status is ASCII (RFC 3464 §2.1, RFC 6533 §3); the words for a person are not. */
+    assert_has(&own, "Final-Recipient: utf-8; b\\x{FC}cher\\x{2B}x@distant.alt\r\nAction: failed\r\n");
+    assert_has(&own, "Diagnostic-Code: x-retrogate; b?cher is away\r\n");
+    assert_has_not(&own, "Final-Recipient: utf-8; b\xc3\xbc");
     assert_has(&own, "Content-Type: text/rfc822-headers\r\n");
     assert_has_not(&own, "secret body");
     mime_summary_free(&summary);
