@@ -141,6 +141,12 @@ static void print_deliveries(const struct ctl *ctl, const json_t *post)
             fputs(text[0] != '\0' ? ", " : "", ctl->out);
             print(ctl, text);
         }
+        json_int_t until = json_integer_value(json_object_get(delivery, "until"));
+        if (strcmp(text_of(delivery, "delivery"), "queued") == 0 && until != 0) {
+            char when[32];
+            ctl_relative_time(when, sizeof when, until, ctl->now_ms);
+            fprintf(ctl->out, ", given up %s", when);
+        }
         fputc('\n', ctl->out);
     }
 }

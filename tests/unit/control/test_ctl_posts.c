@@ -102,6 +102,22 @@ static void one_post_is_shown_harmless(void **state)
     desk_free(&desk);
 }
 
+static void what_waits_tells_until_when(void **state)
+{
+    (void)state;
+    struct desk desk;
+    PLAY(&desk, "post show 9 --account a", "",
+         {"{'do':'post.show','seq':9,'account':'a'}",
+          "{'done':{'seq':9,'direction':'out','to':[],'subject':'s','time':1699999940000,'text':'',"
+          "'deliveries':[{'address':'b@distant.alt','delivery':'queued','protection':'','level':'universal',"
+          "'reason':'','until':1700003600000},{'address':'c@distant.alt','delivery':'delivered',"
+          "'protection':'sealed','level':'open','reason':'','until':1700003600000}]}}"});
+    assert_int_equal(desk.code, CTL_DONE);
+    assert_holds(desk.out, "b@distant.alt: queued, universal, given up in 1 h\n");
+    assert_holds(desk.out, "c@distant.alt: delivered, sealed, open\n");
+    desk_free(&desk);
+}
+
 #define STORED                                                                                               \
     {                                                                                                        \
         "{'do':'post.send','account':'a','to':['bob'],'subject':'','text':'two\\nlines'}",                   \
@@ -306,6 +322,7 @@ int main(void)
         cmocka_unit_test(verbs_become_commands),
         cmocka_unit_test(lists_tell_the_state_of_each_post),
         cmocka_unit_test(one_post_is_shown_harmless),
+        cmocka_unit_test(what_waits_tells_until_when),
         cmocka_unit_test(text_comes_from_the_standard_input),
         cmocka_unit_test_setup_teardown(attachments_are_brought_first, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(parts_never_harm_what_is_there, make_folder, remove_folder),
