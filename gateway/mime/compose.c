@@ -58,8 +58,12 @@ static GMimeObject *attachment_make(const struct mime_attachment *attachment)
     GMimePart *part = leaf_make(container ? "application" : media, container ? "octet-stream" : subtype,
                                 attachment->data, GMIME_CONTENT_ENCODING_BASE64);
     g_mime_object_set_disposition(GMIME_OBJECT(part), GMIME_DISPOSITION_ATTACHMENT);
-    if (attachment->name != NULL && attachment->name[0] != '\0')
-        g_mime_part_set_filename(part, attachment->name);
+    if (attachment->name != NULL && attachment->name[0] != '\0') {
+        char *name = g_strdup(attachment->name);
+        flat(name);
+        g_mime_part_set_filename(part, name);
+        g_free(name);
+    }
     g_object_unref(parsed);
     return GMIME_OBJECT(part);
 }

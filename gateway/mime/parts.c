@@ -37,6 +37,18 @@ static bool listed(const char *const *list, const char *name)
     return false;
 }
 
+bool flat(char *text)
+{
+    bool changed = false;
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 127) {
+            *text = '_';
+            changed = true;
+        }
+    }
+    return changed;
+}
+
 /* The parts below are covered by a signature, or are not for us to read. */
 static bool is_closed(GMimeObject *object)
 {
@@ -45,12 +57,26 @@ static bool is_closed(GMimeObject *object)
            g_mime_content_type_is_type(type, "multipart", "encrypted");
 }
 
+/* GMime decodes line ends in a value and writes them as they are: what follows them would be fields, of the
+ * message itself when the part is its root. */
+static void flatten(GMimeParam *param)
+{
+    char *value = g_strdup(g_mime_param_get_value(param));
+    bool changed = value != NULL && flat(value);
+    if (changed)
+        g_mime_param_set_value(param, value);
+    g_free(value);
+}
+
 static void reduce_params(GMimeParamList *params)
 {
     for (int i = params == NULL ? 0 : g_mime_param_list_length(params); i > 0; i--) {
-        const char *name = g_mime_param_get_name(g_mime_param_list_get_parameter_at(params, i - 1));
+        GMimeParam *param = g_mime_param_list_get_parameter_at(params, i - 1);
+        const char *name = g_mime_param_get_name(param);
         if (strncasecmp(name, "x-", 2) == 0 || listed(dropped, name))
             g_mime_param_list_remove_at(params, i - 1);
+        else
+            flatten(param);
     }
 }
 

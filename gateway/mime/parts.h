@@ -14,6 +14,8 @@ bool parts_reduce(const struct reading *reading, const struct mime_people *peopl
                   struct error **error);
 /* Encodes what has lines over MIME_LINE_LIMIT or calls itself binary. *changed: something was. */
 void parts_encode(const struct reading *reading, bool *changed);
+/* Control characters become "_". True: there were some. */
+bool flat(char *text);
 /* Boundaries of parts made here; `seed` is a message id. */
 void parts_bound(GMimeObject *root, const char *seed);
 

@@ -148,6 +148,46 @@ static void test_forged(void **state)
     buffer_free(&own);
 }
 
+/* Line ends within names, which the parser decodes: what follows them is no field, and no end of the header.
+ */
+static void test_forged_names(void **state)
+{
+    (void)state;
+    static const char *const contents[] = {
+        "Content-Type: text/plain; name*=utf-8''a%0D%0AX-Evil:%20y\r\n\r\nx\r\n",
+        "Content-Disposition: attachment; filename*=utf-8''a%0AX-Evil:%20y%0A%0Abody\r\n\r\nx\r\n",
+        "Content-Disposition: attachment; filename*0*=utf-8''a%0D; filename*1*=%0AX-Evil:%20y\r\n\r\nx\r\n",
+        "Content-Type: image/png; name=\"=?utf-8?q?a=0D=0AX-Evil:_y?=\"\r\n\r\nx\r\n",
+    };
+    for (size_t i = 0; i < sizeof contents / sizeof *contents; i++) {
+        struct buffer own = received(bytes_of_string(contents[i]));
+        assert_has_not(&own, "\nX-Evil");
+        assert_has_not(&own, "\nbody");
+        assert_has(&own, "\r\n\r\nx");
+        buffer_free(&own);
+        own = submitted(contents[i]);
+        struct buffer content = content_of(buffer_view(&own));
+        assert_has_not(&content, "\nX-Evil");
+        assert_has_not(&content, "\nbody");
+        buffer_free(&content);
+        buffer_free(&own);
+    }
+    const struct mime_person alice = alice_make();
+    const struct mime_attachment attachment = {.name = "a\r\nX-Evil: 1\r\n\r\nbody",
+                                               .data = bytes_of("x", 1)};
+    const struct mime_draft draft = {.sender = &alice,
+                                     .subject = "s",
+                                     .text = "t",
+                                     .attachments = &attachment,
+                                     .attachment_count = 1,
+                                     .message_id = "a@b"};
+    struct buffer own = buffer_make(OWN_LIMIT);
+    assert_true(mime_compose(&own, &draft, NULL));
+    assert_has_not(&own, "\nX-Evil");
+    assert_has_not(&own, "\nbody");
+    buffer_free(&own);
+}
+
 /* Line ends: every form becomes CRLF, so no program after us sees another end of the header than we. */
 static void test_line_ends(void **state)
 {
@@ -161,9 +201,9 @@ static void test_line_ends(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_many),      cmocka_unit_test(test_depth),  cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_two_types), cmocka_unit_test(test_dashes), cmocka_unit_test(test_forged),
-        cmocka_unit_test(test_line_ends),
+        cmocka_unit_test(test_many),      cmocka_unit_test(test_depth),        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_two_types), cmocka_unit_test(test_dashes),       cmocka_unit_test(test_forged),
+        cmocka_unit_test(test_line_ends), cmocka_unit_test(test_forged_names),
     };
     return cmocka_run_group_tests(tests, start, NULL);
 }
