@@ -109,7 +109,7 @@ const char *verdict_text(const char *verdict)
         {"signed", "signed by the sender's key, for you"},
         {"unsigned", "not signed: anybody may have written it, the sender is only a claim"},
         {"bad-signature", "the signature is wrong: it was altered, or is not from this sender"},
-        {"unknown-sender", "signed by a key that is not among your contacts"},
+        {"unknown-sender", "it names a key that is not among your contacts: who wrote it is not known"},
         {"not-addressed", "signed, but not to you: it may have been passed on by somebody else"},
         {"locked", "not opened yet: the vault is locked"},
         {"gateway", "made by this gateway"},

@@ -4,6 +4,7 @@
 #include "world.h"
 
 #include "core/post_in.h"
+#include "core/post_rows.h"
 
 /* A post as a program of 2013 sends it. Signed by `by`; NULL: not at all. */
 struct classic {
@@ -128,6 +129,8 @@ static void verdicts(void **state)
     arrive(all.alice, &(struct classic){bob, bob, to, "long", 40000});
     assert_posts(&all, "long signed contact\nforeign unknown-sender nobody\nforged bad-signature nobody\n"
                        "claimed unsigned nobody\nfor-another not-addressed contact\nsigned signed contact\n");
+    /* Without the key no signature was checked. */
+    assert_null(strstr(verdict_text("unknown-sender"), "signed by"));
 }
 
 static void a_repeated_ciphertext_is_one_post(void **state)
