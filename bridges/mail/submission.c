@@ -240,23 +240,24 @@ static void act_mail(struct session *session, const char *rest)
     }
 }
 
-static bool is_there(const json_t *list, const char *address)
+/* Where the address stands, or would stand. */
+static size_t place_of(const json_t *list, const char *address)
 {
     size_t index;
     json_t *each;
     json_array_foreach(list, index, each)
     {
         if (strcmp(json_string_value(each), address) == 0)
-            return true;
+            return index;
     }
-    return false;
+    return json_array_size(list);
 }
 
-/* One answer of the gateway to all recipients: what any of them is to be told of. */
-static void add_notify(struct submission *submission)
+static void add_notify(struct submission *submission, size_t place)
 {
     const struct smtp_rcpt *rcpt = &submission->rcpt;
-    submission->notify |= rcpt->notify_said ? rcpt->notify : SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_DELAY;
+    submission->notify[place] |=
+        (uint8_t)(rcpt->notify_said ? rcpt->notify : SMTP_NOTIFY_FAILURE | SMTP_NOTIFY_DELAY);
     submission->notify_said = submission->notify_said || rcpt->notify_said;
 }
 
@@ -276,12 +277,13 @@ static void got_address(struct session *session, json_t *result, const struct er
                          limit);
         return;
     }
-    if (!is_there(submission->to, address) &&
+    size_t place = place_of(submission->to, address);
+    if (place == json_array_size(submission->to) &&
         json_array_append_new(submission->to, json_string(address)) != 0) {
         submission_reply(session, 451, "4.3.0", "out of memory");
         return;
     }
-    add_notify(submission);
+    add_notify(submission, place);
     submission_reply(session, 250, "2.1.5", "Go on");
 }
 

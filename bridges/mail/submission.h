@@ -38,8 +38,8 @@ struct submission {
     struct smtp_rcpt rcpt; /* being asked for */
     json_t *to;            /* addresses; NULL: no transaction */
     bool notify_said;
-    unsigned notify;
-    bool chunks; /* BDAT has begun */
+    uint8_t notify[SUBMISSION_RECIPIENTS]; /* of each of `to` */
+    bool chunks;                           /* BDAT has begun */
     struct submission_message message;
 };
 

@@ -119,14 +119,18 @@ static void got_post(struct session *session, json_t *result, const struct error
                      seq);
 }
 
-static json_t *notify_list(unsigned notify)
+static json_t *notify_lists(const struct submission *submission)
 {
     static const char *const words[] = {"success", "failure", "delay"};
-    json_t *list = json_array();
-    for (unsigned i = 0; i < 3; i++)
-        if ((notify & 1U << i) != 0)
-            json_array_append_new(list, json_string(words[i]));
-    return list;
+    json_t *lists = json_array();
+    for (size_t i = 0; i < json_array_size(submission->to); i++) {
+        json_t *list = json_array();
+        for (unsigned bit = 0; bit < 3; bit++)
+            if ((submission->notify[i] & 1U << bit) != 0)
+                json_array_append_new(list, json_string(words[bit]));
+        json_array_append_new(lists, list);
+    }
+    return lists;
 }
 
 static json_t *post_command(struct session *session)
@@ -137,7 +141,7 @@ static json_t *post_command(struct session *session)
     int wrong = message->upload != 0 ? json_object_set_new(command, "upload", json_integer(message->upload))
                                      : json_object_set_new(command, "message", encode(message));
     if (submission->notify_said)
-        wrong |= json_object_set_new(command, "notify", notify_list(submission->notify));
+        wrong |= json_object_set_new(command, "notify", notify_lists(submission));
     if (submission->sender.returns != NULL)
         wrong |= json_object_set_new(command, "returns", json_string(submission->sender.returns));
     if (submission->sender.envelope[0] != '\0')

@@ -70,8 +70,8 @@ static void commit_end(struct commit *commit, json_t *answer, const struct error
 
 static char *options_text(const struct sending *sending)
 {
-    json_t *options = json_pack("{s:i,s:b,s:s}", "notify", sending->notify, "headers_only",
-                                sending->headers_only, "envelope", sending->envelope);
+    json_t *options =
+        json_pack("{s:b,s:s}", "headers_only", sending->headers_only, "envelope", sending->envelope);
     char *text = options != NULL ? json_dumps(options, JSON_COMPACT) : NULL;
     json_decref(options);
     return text;
@@ -142,7 +142,7 @@ static struct post_delivery *queued_delivery(const struct sending *sending, cons
     delivery->lowered = recipient->lowered;
     delivery->sign = sending->sign;
     delivery->bcc = recipient->bcc;
-    delivery->notify = sending->notify;
+    delivery->notify = recipient->notify;
     return delivery;
 }
 

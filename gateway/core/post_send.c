@@ -56,7 +56,8 @@ bool do_post_address(struct call *call, struct error **error)
 
 /* --- arguments */
 
-static bool add_recipient(struct sending *sending, const char *address, bool cc, struct error **error)
+static bool add_recipient(struct sending *sending, const char *address, bool cc, uint8_t notify,
+                          struct error **error)
 {
     const struct person *person;
     if (address == NULL)
@@ -65,8 +66,10 @@ static bool add_recipient(struct sending *sending, const char *address, bool cc,
     if (found == ADDRESSEE_UNKNOWN)
         return false;
     for (size_t i = 0; i < sending->count; i++) {
-        if (sending->recipients[i].person == person)
+        if (sending->recipients[i].person == person) {
+            sending->recipients[i].notify |= notify;
             return true;
+        }
     }
     if (sending->count == POSTS_RECIPIENTS)
         return error_set(error, ERROR_LIMIT, "a post has at most %d recipients", POSTS_RECIPIENTS);
@@ -75,7 +78,7 @@ static bool add_recipient(struct sending *sending, const char *address, bool cc,
         return error_set(error, ERROR_NOT_FOUND, "this contact is being removed");
     struct mime_person full = person_in_mime(sending->people, person);
     struct recipient *recipient = &sending->recipients[sending->count++];
-    *recipient = (struct recipient){.person = person, .cc = cc};
+    *recipient = (struct recipient){.person = person, .cc = cc, .notify = notify};
     memcpy(recipient->address, full.address, sizeof recipient->address);
     recipient->classic = contact != NULL && contact->posts_classic && !contact_is_sealed(contact);
     sending->to_self |= found == ADDRESSEE_SELF;
@@ -83,13 +86,47 @@ static bool add_recipient(struct sending *sending, const char *address, bool cc,
     return true;
 }
 
-static bool read_recipients(struct sending *sending, const json_t *list, bool cc, struct error **error)
+static bool read_words(uint8_t *bits, const json_t *list, struct error **error)
 {
+    static const struct {
+        const char *word;
+        uint8_t bit;
+    } words[] = {{"success", NOTIFY_SUCCESS}, {"failure", NOTIFY_FAILURE}, {"delay", NOTIFY_DELAY}};
     size_t index;
     json_t *entry;
     json_array_foreach(list, index, entry)
     {
-        if (!add_recipient(sending, json_string_value(entry), cc, error))
+        const char *given = json_is_string(entry) ? json_string_value(entry) : "";
+        uint8_t bit = 0;
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            bit |= strcmp(words[i].word, given) == 0 ? words[i].bit : 0;
+        if (bit == 0)
+            return error_set(error, ERROR_INVALID, "notify: a list of success, failure, delay");
+        *bits |= bit;
+    }
+    return true;
+}
+
+/* One list for all; or a list of lists, one for each of `to`, as SMTP asks it for each recipient. */
+static bool read_recipients(struct sending *sending, const json_t *list, bool cc, const json_t *notify,
+                            struct error **error)
+{
+    bool each = json_is_array(json_array_get(notify, 0));
+    uint8_t all = notify == NULL ? NOTIFY_FAILURE | NOTIFY_DELAY : 0;
+    if (each && json_array_size(notify) != json_array_size(list))
+        return error_set(error, ERROR_INVALID, "notify: as many lists as there are recipients");
+    if (!each && !read_words(&all, notify, error))
+        return false;
+    size_t index;
+    json_t *entry;
+    json_array_foreach(list, index, entry)
+    {
+        uint8_t bits = all;
+        const json_t *own = json_array_get(notify, index);
+        if (each && !json_is_array(own))
+            return error_set(error, ERROR_INVALID, "notify: either lists or words");
+        if ((each && !read_words(&bits, own, error)) ||
+            !add_recipient(sending, json_string_value(entry), cc, bits, error))
             return false;
     }
     return true;
@@ -120,28 +157,6 @@ static bool read_lowered(struct sending *sending, const json_t *list, struct err
     return true;
 }
 
-static bool read_notify(struct sending *sending, const json_t *list, struct error **error)
-{
-    static const struct {
-        const char *word;
-        uint8_t bit;
-    } words[] = {{"success", NOTIFY_SUCCESS}, {"failure", NOTIFY_FAILURE}, {"delay", NOTIFY_DELAY}};
-    sending->notify = list == NULL ? NOTIFY_FAILURE | NOTIFY_DELAY : 0;
-    size_t index;
-    json_t *entry;
-    json_array_foreach(list, index, entry)
-    {
-        const char *given = json_is_string(entry) ? json_string_value(entry) : "";
-        uint8_t bit = 0;
-        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-            bit |= strcmp(words[i].word, given) == 0 ? words[i].bit : 0;
-        if (bit == 0)
-            return error_set(error, ERROR_INVALID, "notify: a list of success, failure, delay");
-        sending->notify |= bit;
-    }
-    return true;
-}
-
 static bool read_options(struct sending *sending, struct error **error)
 {
     const struct call *call = sending->call;
@@ -162,7 +177,7 @@ static bool read_options(struct sending *sending, struct error **error)
         return error_set(error, ERROR_INVALID, "once: a post is known again by its label; give one");
     text_copy(sending->envelope, sizeof sending->envelope, envelope != NULL ? envelope : "");
     text_copy(sending->label, sizeof sending->label, label != NULL ? label : "");
-    return read_notify(sending, json_object_get(call->arguments, "notify"), error);
+    return true;
 }
 
 static bool take_upload(struct sending *sending, const json_t *id, struct upload **upload,
@@ -270,11 +285,13 @@ static bool may_begin(struct sending *sending, struct error **error)
 
 static bool read_arguments(struct sending *sending, struct error **error)
 {
-    const json_t *arguments = sending->call->arguments, *to = json_object_get(arguments, "to");
+    const json_t *arguments = sending->call->arguments, *to = json_object_get(arguments, "to"),
+                 *notify = json_object_get(arguments, "notify");
+    const json_t *cc_notify = json_is_array(json_array_get(notify, 0)) ? NULL : notify;
     if (json_array_size(to) == 0)
         return error_set(error, ERROR_INVALID, "to: whom is it for? A list of addresses or handles");
-    return read_recipients(sending, to, false, error) &&
-           read_recipients(sending, json_object_get(arguments, "cc"), true, error) &&
+    return read_recipients(sending, to, false, notify, error) &&
+           read_recipients(sending, json_object_get(arguments, "cc"), true, cc_notify, error) &&
            read_lowered(sending, json_object_get(arguments, "lower"), error) &&
            read_options(sending, error) && read_message(sending, error) && may_begin(sending, error);
 }

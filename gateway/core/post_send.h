@@ -30,6 +30,7 @@ struct recipient {
     bool bcc; /* found in no field of the message */
     bool lowered;
     bool classic; /* it can only be reached by a classic post */
+    uint8_t notify;
 };
 
 struct attached {
@@ -47,7 +48,6 @@ struct sending {
     size_t count;
     bool to_self, to_gateway;
     bool sign, headers_only;
-    uint8_t notify;
     int64_t wait; /* seconds */
     int64_t now;  /* Unix ms */
     char envelope[POST_ENVELOPE_MAX + 1];

@@ -333,6 +333,38 @@ static void test_too_late(void **state)
     json_decref(posts);
 }
 
+static void test_notify_of_each(void **state)
+{
+    struct world *world = *state;
+    struct gateway_session *alice = alice_make(world);
+    account_make(world, "carol");
+    add_contact(world, alice, "carol");
+    bad(world, alice,
+        json_pack("{s:s,s:[s,s],s:s,s:s,s:[[s]]}", "do", "post.send", "to", "bob", "carol", "subject", "s",
+                  "text", "t", "notify", "failure"),
+        ERROR_INVALID);
+    good(world, alice,
+         json_pack("{s:s,s:[s,s],s:s,s:s,s:[[],[s]]}", "do", "post.send", "to", "bob", "carol", "subject",
+                   "s", "text", "t", "notify", "failure"));
+    contact_by_handle(alice->account, "bob")->deliveries->until = 1;
+    contact_by_handle(alice->account, "carol")->deliveries->until = 1;
+    world_minute(world);
+    json_t *posts = list(world, alice, "in");
+    while (json_array_size(posts) == 0) {
+        json_decref(posts);
+        posts = list(world, alice, "in");
+    }
+    json_t *report = show(world, alice, number(json_array_get(posts, 0), "seq"));
+    assert_non_null(strstr(text(report, "text"), "carol@distant.alt"));
+    assert_null(strstr(text(report, "text"), "bob@distant.alt"));
+    json_decref(report);
+    json_decref(posts);
+    world_quiet(world);
+    posts = list(world, alice, "in");
+    assert_int_equal(json_array_size(posts), 1);
+    json_decref(posts);
+}
+
 static void test_attachment(void **state)
 {
     struct world *world = *state;
@@ -465,6 +497,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_threads, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_verbs, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_too_late, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(test_notify_of_each, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_attachment, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_links, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(test_search, world_setup, world_teardown),
