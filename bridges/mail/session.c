@@ -206,6 +206,8 @@ static void on_drained(void *arg, struct stream *stream)
     (void)stream;
     session->heard_ms = clock_monotonic_ms(); /* who reads is not silent */
     session->busy = false;
+    if (session->held && stream_failed(stream))
+        session_end(session, "the client is gone in the midst of an answer");
     update_reading(session);
     if (session->service->drained != NULL && !over(session))
         session->service->drained(session);

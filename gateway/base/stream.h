@@ -22,7 +22,8 @@ struct stream_events {
      * paused it. After stream_resume() what was left is given again, also without new bytes. */
     void (*data)(void *arg, struct stream *stream, struct buffer *input);
     /* The output queue went down to the low-water mark (a quarter of its limit) after stream_write() had
-     * found it above. NULL is allowed. */
+     * found it above; or, while the stream is paused, writing failed and what was queued is gone
+     * (stream_failed()). NULL is allowed. */
     void (*drained)(void *arg, struct stream *stream);
     /* Called once, last, from the loop (never inside another call on this stream): the stream is gone and is
      * freed after this returns. The reason is for a log or a person: "closed by peer", "output limit", ... */

@@ -210,6 +210,9 @@ static void flush(struct stream *stream)
         stream_abort(stream, stream->reason);
         return;
     }
+    /* Nothing will leave any more; an owner that paused until it has left is not to wait for ever. */
+    if (stream->broken)
+        buffer_clear(output);
     if (buffer_size(output) == 0)
         stream_chunk_give(stream->shared, output);
     if (stream->above && buffer_size(output) <= stream->low_water && !stream->closing) {

@@ -213,6 +213,32 @@ static void a_paused_stream_hears_all_before_the_end(void **state)
     scene_close(&scene);
 }
 
+/* Who holds its reading until what it wrote has left learns that nothing will leave any more. */
+static void a_paused_stream_that_cannot_write_drains(void **state)
+{
+    struct scene scene;
+    scene_open(&scene, version_of(state));
+    struct end a = {.to_send = 900000}, b = {0};
+    ends_open(&scene, &a, &b);
+    RUN_UNTIL(&scene, a.ready && b.ready);
+    stream_pause(a.stream);
+    stream_pause(b.stream);
+    stream_write(a.stream, "unread", 6);
+    RUN_UNTIL(&scene, stream_queued(a.stream) == 0);
+    stream_abort(b.stream, "gone");
+    RUN_UNTIL(&scene, b.closed);
+    end_send_pattern(&a);
+    RUN_UNTIL(&scene, a.drained == 1);
+    assert_true(stream_failed(a.stream));
+    assert_int_equal(stream_queued(a.stream), 0);
+    assert_int_equal(a.closed, 0);
+    stream_resume(a.stream);
+    RUN_UNTIL(&scene, a.closed);
+    end_free(&scene, &a);
+    end_free(&scene, &b);
+    scene_close(&scene);
+}
+
 static void a_reset_is_told(void **state)
 {
     struct scene scene;
@@ -267,6 +293,7 @@ int main(void)
         TEST(close_sends_what_is_queued),
         TEST(abort_works_in_every_callback),
         TEST(a_paused_stream_hears_all_before_the_end),
+        TEST(a_paused_stream_that_cannot_write_drains),
         TEST(a_reset_is_told),
         TEST(drained_follows_the_low_water_mark),
     };
