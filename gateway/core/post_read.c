@@ -389,6 +389,32 @@ static void part_fetched(void *arg, struct fetched_post *post, const struct erro
     job_run(reading->account->gateway, buffer_size(&reading->message), decode, decoded, reading);
 }
 
+/* What is kept may be of a post that was deleted meanwhile. */
+static void row_known(void *arg, const struct post_row *row, const struct delivery_row *deliveries,
+                      size_t count)
+{
+    (void)arg;
+    (void)row;
+    (void)deliveries;
+    (void)count;
+}
+
+static void cached_known(void *arg, const struct error *error)
+{
+    struct reading *reading = arg;
+    struct call *call = reading->call;
+    struct error *refused = NULL;
+    const struct part_cache *cache = error == NULL ? cached(reading) : NULL;
+    if (error != NULL) {
+        reading_fail(reading, error);
+    } else if (cache != NULL) {
+        answer_from(reading, buffer_view(&cache->data));
+    } else if (!fetch_in_turn(reading, part_fetched, &refused)) {
+        call_fail_copy(call, refused);
+        error_free(refused);
+    }
+}
+
 bool do_post_part(struct call *call, struct error **error)
 {
     struct reading *reading = reading_new(call, error);
@@ -400,9 +426,8 @@ bool do_post_part(struct call *call, struct error **error)
         return error_set(error, ERROR_NOT_FOUND, "this post has no such part; post.show lists them");
     }
     reading->part = (unsigned)part;
-    const struct part_cache *cache = cached(reading);
-    if (cache == NULL)
+    if (cached(reading) == NULL)
         return fetch_in_turn(reading, part_fetched, error);
-    answer_from(reading, buffer_view(&cache->data));
+    store_post(call->gateway->store, call->account->id, reading->seq, row_known, cached_known, reading);
     return true;
 }

@@ -186,7 +186,8 @@ static void begin(void *arg)
 
 void post_verbs_run(struct account *account, struct bytes message, const struct mime_summary *summary)
 {
-    struct verbs_run *run = calloc(1, sizeof *run);
+    /* An answer to what answers by itself would be answered again. */
+    struct verbs_run *run = mime_automatic(message) ? NULL : calloc(1, sizeof *run);
     struct error *error = NULL;
     if (run == NULL)
         return;

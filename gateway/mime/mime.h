@@ -192,6 +192,8 @@ bool mime_part_read(struct buffer *data, struct bytes message, unsigned part, st
 /* The plain text of a message that a person wrote to the gateway: without quotes and signature, lines of
  * verbs. */
 bool mime_verbs(struct buffer *lines, struct bytes message, struct error **error);
+/* A program wrote it by itself (RFC 3834 §2, §5): a note that somebody is away, a report. */
+bool mime_automatic(struct bytes message);
 
 /* --- HTML (also for chat): */
 bool mime_html_safe(struct buffer *out, struct bytes html); /* what it cannot read becomes text */

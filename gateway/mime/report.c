@@ -4,6 +4,7 @@
 
 #include "mime/compose.h"
 #include "mime/fields.h"
+#include "mime/parts.h"
 #include "mime/screen.h"
 #include "wire/utf8.h"
 
@@ -90,11 +91,20 @@ static void put_ascii(struct buffer *status, const char *text)
         buffer_u8(status, code_point < 0x80 ? (uint8_t)code_point : '?');
 }
 
+/* A field of one line, whatever the text: an envelope id is its giver's, a reason may be the other side's. */
+static void put_line(struct buffer *status, const char *name, const char *text)
+{
+    char *line = g_strdup(text == NULL ? "" : text);
+    flat(line);
+    if (line[0] != '\0')
+        buffer_printf(status, "%s %s\n", name, line);
+    g_free(line);
+}
+
 static void put_status(struct buffer *status, const struct mime_report *report)
 {
     const char *host = strchr(report->gateway->address, '@');
-    if (report->envelope != NULL && report->envelope[0] != '\0')
-        buffer_printf(status, "Original-Envelope-Id: %s\n", report->envelope);
+    put_line(status, "Original-Envelope-Id:", report->envelope);
     buffer_printf(status, "Reporting-MTA: dns; %s\n", host == NULL ? report->gateway->address : host + 1);
     if (report->arrived_ms > 0)
         field_date(status, "Arrival-Date", report->arrived_ms);

@@ -246,3 +246,27 @@ bool mime_verbs(struct buffer *lines, struct bytes message, struct error **error
     reading_free(&reading);
     return good;
 }
+
+bool mime_automatic(struct bytes message)
+{
+    static const struct {
+        const char *field, *value;
+        bool is;
+    } signs[] = {{"Auto-Submitted", "no", false}, {"Content-Type", "multipart/report", true}};
+    struct field field;
+    while (field_next(&message, &field)) {
+        struct bytes value = field.value;
+        while (value.size > 0 && value.data[0] <= ' ')
+            value = bytes_of(value.data + 1, value.size - 1);
+        size_t size = 0;
+        while (size < value.size && value.data[size] > ' ' && value.data[size] != ';')
+            size++;
+        for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+            bool same = size == strlen(signs[i].value) &&
+                        strncasecmp((const char *)value.data, signs[i].value, size) == 0;
+            if (field_is(&field, signs[i].field) && same == signs[i].is)
+                return true;
+        }
+    }
+    return false;
+}

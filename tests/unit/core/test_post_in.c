@@ -258,6 +258,33 @@ static void revoked_is_not_served(void **state)
     json_decref(link);
 }
 
+static void expired_is_not_served(void **state)
+{
+    struct people all;
+    people(&all, *state);
+    json_t *made = give(all.world, all.session, json_pack("{s:s}", "do", "post.link.new"));
+    struct post_link *link = all.alice->posts.links;
+    uint8_t hash[20];
+    memcpy(hash, link->hash, sizeof hash);
+    world_minute(all.world);
+    assert_non_null(hash_find(all.world->gateway, hash, ROUTER_ENDPOINT));
+    link->expires = 1;
+    world_minute(all.world);
+    while (strcmp(link->state, "open") == 0)
+        world_turn(all.world);
+    assert_string_equal(link->state, "expired");
+    assert_null(hash_find(all.world->gateway, hash, ROUTER_ENDPOINT));
+    json_t *list = give(all.world, all.session, json_pack("{s:s}", "do", "post.link.list"));
+    json_t *shown = json_array_get(json_object_get(list, "links"), 0);
+    assert_string_equal(text(shown, "state"), "expired");
+    assert_null(json_object_get(shown, "link"));
+    json_decref(list);
+    json_decref(made);
+    world_restart(all.world);
+    assert_string_equal(account_by_name(all.world->gateway, "alice")->posts.links->state, "expired");
+    assert_null(hash_find(all.world->gateway, hash, ROUTER_ENDPOINT));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +297,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_locked_vault_keeps_them, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(what_is_being_opened_at_the_end_is_kept, world_setup, world_teardown),
         cmocka_unit_test_setup_teardown(revoked_is_not_served, world_setup, world_teardown),
+        cmocka_unit_test_setup_teardown(expired_is_not_served, world_setup, world_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
